@@ -32,7 +32,8 @@ function generateValidators() {
     const code = standaloneCode(ajv, ajv.compile(schema)).replaceAll(
       /require\("(ajv\/dist\/runtime\/(\w+))"\)/g,
       (_, path, runtime) => {
-        imports.add(`import runtime_${runtime} from "${path}.js";\n`);
+        // Test runners unwrap the default of a CommonJS module, Node does not.
+        imports.add(`import ${runtime} from "${path}.js";\nconst runtime_${runtime} = { default: ${runtime}.default ?? ${runtime} };\n`);
         return `runtime_${runtime}`;
       },
     );

@@ -1,0 +1,23 @@
+/** The table of commands. Each is loaded only when asked for, so that deciding does not pay for building. */
+
+import type { Command } from "commander";
+import type { Io } from "./io.js";
+
+interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: (io: Io) => Command }>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: "eval", summary: "decide one launch and say why", load: () => import("./commands/eval.js") },
+  {
+    name: "inspect",
+    summary: "show what a SIGSTRUCT, EINITTOKEN or SECS says",
+    load: () => import("./commands/inspect.js"),
+  },
+  { name: "init", summary: "make a starter policy with data and tests", load: () => import("./commands/init.js") },
+  { name: "check", summary: "check a policy folder against the schemas", load: () => import("./commands/check.js") },
+  { name: "build", summary: "compile a policy folder to a bundle", load: () => import("./commands/build.js") },
+  { name: "version", summary: "print the versions of what decides", load: () => import("./commands/version.js") },
+];

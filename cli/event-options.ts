@@ -1,0 +1,154 @@
+/** Command-line options to a LaunchEvent. Shapes of options are checked here; the event itself is the engine's to judge. */
+
+import {
+  decodeSecs,
+  findStructures,
+  hex,
+  hex8,
+  hex32,
+  hex64,
+  type Origin,
+  parseHex64,
+  type SecsFields,
+} from "../engine/index.js";
+import { readBytes, readDocument } from "./files.js";
+import { CommandError } from "./io.js";
+
+export interface LaunchOptions {
+  readonly sigstruct?: string;
+  readonly event?: string;
+  readonly origin?: "native" | "kvm" | "file";
+  readonly secs?: string;
+  readonly attributes?: string;
+  readonly allowed?: string;
+  readonly token?: string;
+  readonly lepubkeyhash?: string;
+  readonly grant?: "provisionkey";
+  readonly vm?: string;
+  readonly time?: string;
+}
+
+/** @throws CommandError exit 1 on options that contradict each other, or files that cannot be read */
+export function eventFromOptions(options: LaunchOptions): unknown {
+  if (options.event !== undefined) return wholeEvent(options);
+  if (options.sigstruct === undefined)
+    throw new CommandError(1, "nothing to decide: give --sigstruct FILE, or --event FILE");
+  const kind = options.origin ?? "native";
+  if (kind === "kvm" && (options.secs !== undefined || options.attributes !== undefined)) {
+    throw new CommandError(
+      1,
+      "a host cannot see a guest's SECS at EINIT: with --origin kvm bound it by --allowed FLAGS:XFRM",
+    );
+  }
+  const grant = options.grant === "provisionkey";
+  return {
+    v: 1,
+    hook: "enclave_init",
+    id: null,
+    time: secondsOf(options.time),
+    origin: originOf(kind, options.vm),
+    platform: { flc: null, lepubkeyhash: options.lepubkeyhash?.toLowerCase() ?? null },
+    grants: { provisionkey: { granted: grant, how: grant ? "config" : null } },
+    sigstruct: structureIn(options.sigstruct, "sigstruct"),
+    token: options.token === undefined ? null : structureIn(options.token, "einittoken"),
+    secs: secsOf(options),
+    deadline_ms: null,
+    synthetic: true,
+  };
+}
+
+function wholeEvent({ event = "", ...others }: LaunchOptions): unknown {
+  const [also] = DESCRIBES.filter((option) => others[option] !== undefined);
+  if (also !== undefined) throw new CommandError(1, `--event is the whole event, so --${also} has no place beside it`);
+  return readDocument(event, 1);
+}
+
+const DESCRIBES = [
+  "sigstruct",
+  "origin",
+  "secs",
+  "attributes",
+  "allowed",
+  "token",
+  "lepubkeyhash",
+  "grant",
+  "vm",
+  "time",
+] as const satisfies readonly (keyof LaunchOptions)[];
+
+function originOf(kind: "native" | "kvm" | "file", vm: string | undefined): Origin {
+  return {
+    kind,
+    enforcement: "none",
+    process: null,
+    vm: vm === undefined ? null : { id: vm, name: null },
+    guest: null,
+  };
+}
+
+function secondsOf(time: string | undefined): number {
+  const milliseconds = time === undefined ? Date.now() : Date.parse(time);
+  const isRfc3339 = time === undefined || /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(time);
+  if (!isRfc3339 || Number.isNaN(milliseconds)) {
+    throw new CommandError(1, `--time is ${JSON.stringify(time)}, expected RFC 3339 such as 2026-11-22T12:00:00Z`);
+  }
+  return Math.floor(milliseconds / 1000);
+}
+
+/** The structure of that kind in the file; else all its bytes, for the engine to refuse by their length. */
+function structureIn(file: string, kind: "sigstruct" | "einittoken"): Uint8Array {
+  const bytes = readBytes(file);
+  return findStructures(bytes).find((structure) => structure.kind === kind)?.bytes ?? bytes;
+}
+
+const NONE = { flags: hex64(0n), xfrm: hex64(0n) };
+const ALL = { flags: hex64(0xffff_ffff_ffff_ffffn), xfrm: hex64(0xffff_ffff_ffff_ffffn) };
+
+function secsOf({ secs, attributes, allowed }: LaunchOptions): SecsFields | null {
+  const attributes_allowed = allowed === undefined ? null : wordsOf("--allowed", allowed);
+  if (secs !== undefined) return { ...secsIn(secs), attributes_allowed };
+  if (attributes !== undefined) {
+    return { ...UNKNOWN, attributes: wordsOf("--attributes", attributes), attributes_known: ALL, attributes_allowed };
+  }
+  return attributes_allowed === null ? null : { ...UNKNOWN, attributes_allowed };
+}
+
+const UNKNOWN: SecsFields = {
+  attributes: NONE,
+  attributes_known: NONE,
+  attributes_allowed: null,
+  miscselect: null,
+  miscselect_known: null,
+  cet_attributes: null,
+  configid: null,
+  configsvn: null,
+  size: null,
+};
+
+function secsIn(file: string): SecsFields {
+  const secs = decodeSecs(readBytes(file));
+  return {
+    attributes: { flags: hex64(secs.attributes.flags), xfrm: hex64(secs.attributes.xfrm) },
+    attributes_known: ALL,
+    attributes_allowed: null,
+    miscselect: hex32(secs.miscselect),
+    miscselect_known: hex32(0xffff_ffff),
+    cet_attributes: hex8(secs.cet_attributes),
+    configid: hex(secs.configid),
+    configsvn: secs.configsvn,
+    size: hex64(secs.size),
+  };
+}
+
+function wordsOf(option: string, text: string): { readonly flags: string; readonly xfrm: string } {
+  const words = text.toLowerCase().split(":");
+  const [flags, xfrm] = words.map((word) => (word.startsWith("0x") ? word : `0x${word}`));
+  if (words.length !== 2 || flags === undefined || xfrm === undefined || ![flags, xfrm].every(isHex64)) {
+    throw new CommandError(1, `${option} is ${JSON.stringify(text)}, expected FLAGS:XFRM in hex such as 0x4:0x3`);
+  }
+  return { flags: hex64(parseHex64(flags)), xfrm: hex64(parseHex64(xfrm)) };
+}
+
+function isHex64(text: string): boolean {
+  return /^0x[0-9a-f]{1,16}$/.test(text);
+}

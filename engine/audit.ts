@@ -1,0 +1,87 @@
+/**
+ * The audit record of one decision, in the field names of OPA's decision log. Truth: the audit schema
+ * (policies/schema/audit.schema.json). `input` is the whole LaunchEvent, so nothing else is needed to decide again.
+ */
+
+import type { Decision } from "./decision.js";
+import { entrypointOf } from "./entrypoints.js";
+import {
+  eventToJson,
+  type LaunchEventJson,
+  type SignatureCheck,
+  type SignatureStatus,
+  signatureStatus,
+} from "./event.js";
+import type { Judged } from "./launch.js";
+import { hex, mrsignerOf } from "./sgx/identity.js";
+import { decodeSigstruct, SIGSTRUCT_SIZE } from "./sgx/sigstruct.js";
+
+/** Who was judged. Before EINIT has succeeded all of it is the launcher's claim, unless `signature` is `valid`. */
+export interface AuditIdentity {
+  readonly mrsigner: string | null;
+  readonly mrenclave: string | null;
+  readonly isvprodid: number | null;
+  readonly isvsvn: number | null;
+  readonly signature: SignatureStatus;
+}
+
+export interface AuditRecord {
+  readonly decision_id: string;
+  /** RFC 3339, of the event's time. */
+  readonly timestamp: string | null;
+  /** The Rego entrypoint that the hook asks. */
+  readonly path: string | null;
+  /** The LaunchEvent; null where what was handed in was none. */
+  readonly input: LaunchEventJson | null;
+  readonly result: Decision;
+  readonly bundles: Readonly<Record<string, { readonly revision: string; readonly sha256: string }>>;
+  /** Nanoseconds by OPA's names, as far as whoever asked has measured. */
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly identity: AuditIdentity;
+  /** The module that denied; null for an allow. */
+  readonly module: string | null;
+  /** `permissive` where a denial was only recorded. */
+  readonly mode: "enforcing" | "permissive";
+}
+
+const NOBODY: AuditIdentity = Object.freeze({
+  mrsigner: null,
+  mrenclave: null,
+  isvprodid: null,
+  isvsvn: null,
+  signature: "unchecked",
+});
+
+/**
+ * The record of one decision. The signature behind a denial is verified first, unless that was switched off: no EINIT
+ * follows that would prove that the launcher has the signer's key. That of an allow is left to EINIT.
+ */
+export function auditRecord(
+  { decision, event }: Judged,
+  options: { readonly metrics?: Readonly<Record<string, number>>; readonly signatureCheck?: SignatureCheck } = {},
+): AuditRecord {
+  const verify = decision.decision === "deny" && options.signatureCheck !== "never";
+  return {
+    decision_id: decision.decision_id,
+    timestamp: decision.time === null ? null : new Date(decision.time * 1000).toISOString(),
+    path: decision.hook === null ? null : entrypointOf(decision.hook),
+    input: event === null ? null : eventToJson(event),
+    result: decision,
+    bundles: Object.fromEntries(decision.policy.map(({ name, revision, sha256 }) => [name, { revision, sha256 }])),
+    metrics: options.metrics ?? {},
+    identity: event?.sigstruct?.length === SIGSTRUCT_SIZE ? identityOf(event.sigstruct, verify) : NOBODY,
+    module: decision.reasons[0]?.module ?? null,
+    mode: decision.would_deny.length > 0 ? "permissive" : "enforcing",
+  };
+}
+
+function identityOf(bytes: Uint8Array, verify: boolean): AuditIdentity {
+  const sigstruct = decodeSigstruct(bytes);
+  return {
+    mrsigner: mrsignerOf(sigstruct.modulus),
+    mrenclave: hex(sigstruct.enclavehash),
+    isvprodid: sigstruct.isvprodid,
+    isvsvn: sigstruct.isvsvn,
+    signature: verify ? signatureStatus(bytes) : "unchecked",
+  };
+}

@@ -1,0 +1,29 @@
+/** The engine's public API, and nothing else. */
+
+export { type AuditIdentity, type AuditRecord, auditRecord } from "./audit.js";
+export * from "./decision.js";
+export { ENTRYPOINTS, entrypointOf } from "./entrypoints.js";
+export * from "./errors.js";
+export * from "./event.js";
+export * from "./input.js";
+export type { JsonObject, JsonValue } from "./json.js";
+export { decide, type Judge, type Judged } from "./launch.js";
+export { type PolicyBundle, type PolicyRule, packBundle, readBundle, withData } from "./policy/bundle.js";
+export { sha256Hex } from "./policy/canonical.js";
+export { effectiveData, type ShippedData } from "./policy/data.js";
+export { type Answer, createPolicy, type Policy, type PolicyLimits, type RuleReason } from "./policy/evaluate.js";
+export { type ShippedPolicyOptions, shippedData, shippedPolicy } from "./policy/shipped.js";
+export { REASONS, type ReasonCode } from "./reasons.js";
+export * from "./sgx/attributes.js";
+export { type FoundStructure, findStructures } from "./sgx/carriers.js";
+export * from "./sgx/einit.js";
+export * from "./sgx/einittoken.js";
+export { FINDINGS, type Finding, type FindingCode } from "./sgx/findings.js";
+export * from "./sgx/identity.js";
+export * from "./sgx/known-signers.js";
+export * from "./sgx/measurement.js";
+export * from "./sgx/secs.js";
+export * from "./sgx/sgx-errors.js";
+export * from "./sgx/sign.js";
+export { verifySignature } from "./sgx/signature.js";
+export * from "./sgx/sigstruct.js";

@@ -1,0 +1,58 @@
+/**
+ * The gate as most people want it: the built-in modules around one or several policies, in the usual order, sealed.
+ * Whoever wants another order uses the registry.
+ */
+
+import {
+  type PolicyBundle,
+  type PolicyLimits,
+  type ShippedPolicyOptions,
+  type SignatureCheck,
+  shippedPolicy,
+} from "../engine/index.js";
+import type { LaunchModule } from "./hook-defs.js";
+import { architecture } from "./modules/architecture.js";
+import { capability } from "./modules/capability.js";
+import { type LockdownLevel, lockdown } from "./modules/lockdown.js";
+import { policy } from "./modules/policy.js";
+import { type Gate, Registry } from "./registry.js";
+
+export interface GateOptions extends ShippedPolicyOptions {
+  /** The policies, all of which must allow. Default: the shipped one, with `profile` and `data`. */
+  readonly policies?: readonly PolicyBundle[];
+  /** Modules of one's own, asked after the policies and before lockdown. */
+  readonly modules?: readonly LaunchModule[];
+  readonly lockdown?: LockdownLevel;
+  /** Every module's name once. Default: architecture, capability, the policies, the modules, lockdown. */
+  readonly order?: readonly string[];
+  readonly permissive?: readonly string[];
+  readonly generation?: number;
+  readonly signatureCheck?: SignatureCheck;
+  readonly limits?: PolicyLimits;
+}
+
+/**
+ * Loads, registers and seals. All that can be wrong with a policy, its data or the configuration is thrown here, in
+ * front of the operator, and never during a decision.
+ * @throws PolicyError, ConfigError
+ */
+export function createGate(options: GateOptions = {}): Gate {
+  const bundles = options.policies ?? [shippedPolicy(options)];
+  const policies = bundles.map((bundle, at) => policy(bundle, nameOf(bundle, at, bundles), options.limits));
+  const modules = [architecture(), capability(), ...policies, ...(options.modules ?? []), lockdown(options.lockdown)];
+  const registry = new Registry();
+  for (const module of modules) registry.register(module);
+  const { permissive, generation, signatureCheck } = options;
+  return registry.seal({
+    order: options.order ?? modules.map(({ name }) => name),
+    ...(permissive === undefined ? {} : { permissive }),
+    ...(generation === undefined ? {} : { generation }),
+    ...(signatureCheck === undefined ? {} : { signatureCheck }),
+  });
+}
+
+function nameOf({ name }: PolicyBundle, at: number, bundles: readonly PolicyBundle[]): string {
+  if (bundles.length === 1) return "policy";
+  const same = bundles.filter((other, before) => before < at && other.name === name).length;
+  return same === 0 ? `policy:${name}` : `policy:${name}.${same + 1}`;
+}

@@ -1,0 +1,47 @@
+/**
+ * A policy module: asks one bundle's Rego, compiled to WASM, the entrypoint of the hook. Several bundles are several
+ * modules, so they are ANDed: each that has an entrypoint for the hook must allow. A bundle without one passes.
+ */
+
+import {
+  createPolicy,
+  entrypointOf,
+  HOOKS,
+  type HookName,
+  type JsonObject,
+  type PolicyBundle,
+  type PolicyLimits,
+} from "../../engine/index.js";
+import type { HookCall, ModuleAnswer } from "../hook-defs.js";
+import type { PolicyLaunchModule } from "../registry.js";
+
+/**
+ * `name` is the module's in decisions; by default `policy`, or `policy:NAME` where there are several.
+ * @throws PolicyError where the bundle's WASM cannot be trusted to decide
+ */
+export function policy(bundle: PolicyBundle, name = "policy", limits: PolicyLimits = {}): PolicyLaunchModule {
+  const loaded = createPolicy(bundle, limits);
+  const handlers: Partial<Record<HookName, (call: HookCall) => ModuleAnswer>> = {};
+  for (const hook of HOOKS) {
+    const entrypoint = entrypointOf(hook);
+    if (!loaded.entrypoints.has(entrypoint)) continue;
+    handlers[hook] = ({ input }) => {
+      // INVARIANT: Input is plain JSON by its type; only its interface lacks the index signature that says so.
+      const { allow, deny, warn } = loaded.evaluate(entrypoint, input as unknown as JsonObject);
+      if (deny.length > 0) return { answer: "deny", reasons: deny, warnings: warn };
+      if (allow) return { answer: "allow", warnings: warn };
+      return { answer: "deny", reasons: [NOT_ALLOWED], warnings: warn };
+    };
+  }
+  return Object.freeze({
+    name,
+    mayAllow: true,
+    hooks: Object.freeze(handlers),
+    policy: Object.freeze({ name: bundle.name, sha256: bundle.sha256, revision: bundle.revision }),
+  });
+}
+
+const NOT_ALLOWED = Object.freeze({
+  code: "not_allowed",
+  message: "the policy did not allow the launch, and gave no reason",
+});
