@@ -32,7 +32,7 @@ function bytesOf(path: string): Uint8Array {
 }
 
 /** One object, from JSON where the name ends in `.json`, else from YAML. Throws PolicyError `data_schema`. */
-export function parseDataDocument(bytes: Uint8Array, name: string): JsonObject {
+function parseDataDocument(bytes: Uint8Array, name: string): JsonObject {
   const refuse = (fault: string): PolicyError => new PolicyError("data_schema", `${name}: ${fault}`);
   const text = utf8(bytes, refuse);
   if (name.endsWith(".json")) checkJson(text, refuse);

@@ -1,7 +1,7 @@
 /** What may be asked of a policy: the entrypoints, and the schema of the input that each of them sees. */
 
 /** By entrypoint: its definition in the Input schema. `signing/decision` sees what `launch/decision` sees. */
-export const ENTRYPOINT_INPUTS = {
+const ENTRYPOINT_INPUTS = {
   "launch/decision": "enclave_init",
   "enclave/create": "enclave_create",
   "enclave/provision": "enclave_provision",

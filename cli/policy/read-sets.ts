@@ -9,7 +9,7 @@
 import type { Block, Operand, Plan, PlannedFunction, Statement } from "./plan.js";
 
 /** A path of keys below `input`, standing for its whole subtree. */
-export type ReadPath = readonly string[];
+type ReadPath = readonly string[];
 
 /** null: input as a whole. */
 export type ReadSet = readonly ReadPath[] | null;

@@ -34,7 +34,7 @@ export type Term = Located &
 
 export type Body = readonly Expression[];
 
-export interface SomeDeclaration {
+interface SomeDeclaration {
   readonly symbols: readonly Term[];
 }
 
@@ -65,7 +65,7 @@ export interface Rule extends Located {
   readonly annotations?: readonly Annotation[];
 }
 
-export interface Annotation extends Located {
+interface Annotation extends Located {
   readonly scope: string;
   readonly entrypoint?: boolean;
 }

@@ -109,8 +109,6 @@ describe("the codes", () => {
         "attribute_forbidden_unknown",
         "attribute_required",
         "attribute_required_unknown",
-        "attribute_xfrm_forbidden_unknown",
-        "attribute_xfrm_required_unknown",
         "debug_launchable",
         "debug_on",
         "debug_unknown",

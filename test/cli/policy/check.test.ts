@@ -1,9 +1,11 @@
 /** What `launchgate check` refuses and warns of, against the shipped schemas and library. */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkPolicy } from "../../../cli/policy/check.js";
 import { effectiveFolderData } from "../../../cli/policy/effective.js";
-import { type Finding, findingText } from "../../../cli/policy/findings.js";
+import { FINDING_CODES, type Finding, findingText } from "../../../cli/policy/findings.js";
 import { policiesDir } from "../../../cli/policy/shipped.js";
 import { decisionRego, folderOf, opa } from "./folder.js";
 
@@ -16,9 +18,22 @@ function shown(findings: readonly Finding[]): readonly string[] {
   return findings.map((finding) => `${finding.severity} ${finding.code} ${findingText(finding)}`);
 }
 
-/** Of a rule, in line 9 of launch/decision.rego. */
+/** The shipped schemas and capabilities with a library of two files, which is quicker to check. */
+const small = folderOf({
+  ...Object.fromEntries(
+    ["capabilities.json", "schema/input.schema.json", "schema/data.schema.json"].map((path) => [
+      path,
+      readFileSync(join(policiesDir(), path), "utf8"),
+    ]),
+  ),
+  "launch/standard.rego": "package launch.standard\n\ndefault allow := false\n",
+  "lib/attestation.rego": "package lib.attestation\n\nsgx.sgx_mrsigner := input.enclave.mrsigner\n",
+});
+
+/** Of a rule, in line 11 of launch/decision.rego. */
 async function findingsOn(rule: string): Promise<readonly string[]> {
-  return shown(await check({ "launch/decision.rego": decisionRego(`deny contains "x" if false\n\n${rule}`) }));
+  const dir = folderOf({ "launch/decision.rego": decisionRego(`deny contains "x" if false\n\n${rule}`) });
+  return shown(await checkPolicy({ dir, opa, policies: small, data: effectiveFolderData([]) }));
 }
 
 const AT = "launch/decision.rego:11:";
@@ -302,108 +317,117 @@ describe("check has nothing to say to", () => {
 
 const MINIMAL = decisionRego('deny contains "x" if false');
 
-describe("a folder", () => {
-  const TABLE: readonly (readonly [
-    fact: string,
-    files: Readonly<Record<string, string>>,
-    findings: readonly string[],
-  ])[] = [
+const FOLDERS: readonly (readonly [
+  fact: string,
+  files: Readonly<Record<string, string>>,
+  findings: readonly string[],
+])[] = [
+  [
+    "without any entrypoint is refused",
+    { "a.rego": "package a\n\nb := 1\n" },
     [
-      "without any entrypoint is refused",
-      { "a.rego": "package a\n\nb := 1\n" },
-      [
-        'error entrypoint no rule is marked "# entrypoint: true"; expected one or more of launch/decision, enclave/create, enclave/provision, vm/epc, vm/provision, signing/decision',
-      ],
+      'error entrypoint no rule is marked "# entrypoint: true"; expected one or more of launch/decision, enclave/create, enclave/provision, vm/epc, vm/provision, signing/decision',
     ],
+  ],
+  [
+    "with an entrypoint that nobody asks for is refused",
+    { "a.rego": "package a\n\n# METADATA\n# entrypoint: true\nb := 1\n", "d.rego": MINIMAL },
     [
-      "with an entrypoint that nobody asks for is refused",
-      { "a.rego": "package a\n\n# METADATA\n# entrypoint: true\nb := 1\n", "d.rego": MINIMAL },
-      [
-        "error entrypoint a.rego:5: a/b is no entrypoint that Launchgate asks for; expected one of launch/decision, enclave/create, enclave/provision, vm/epc, vm/provision, signing/decision",
-      ],
+      "error entrypoint a.rego:5: a/b is no entrypoint that Launchgate asks for; expected one of launch/decision, enclave/create, enclave/provision, vm/epc, vm/provision, signing/decision",
     ],
+  ],
+  [
+    "with an entrypoint's name and no mark is refused",
+    { "vm/epc.rego": "package vm\n\nepc := 1\n", "d.rego": MINIMAL },
     [
-      "with an entrypoint's name and no mark is refused",
-      { "vm/epc.rego": "package vm\n\nepc := 1\n", "d.rego": MINIMAL },
-      [
-        'error unannotated_entrypoint vm/epc.rego:3: data.vm.epc is never asked: put "# METADATA" and "# entrypoint: true" above it',
-      ],
+      'error unannotated_entrypoint vm/epc.rego:3: data.vm.epc is never asked: put "# METADATA" and "# entrypoint: true" above it',
     ],
+  ],
+  [
+    "that allows by default is refused",
+    { "d.rego": MINIMAL.replace("default allow := false", "default allow := true") },
+    ["error default_allow d.rego:7: allow allows by default; start from false, and say what must be true"],
+  ],
+  [
+    "that does not parse is refused, and that is all",
+    { "d.rego": "package launch\n\nallow if {\n", "e.rego": "package e\n\nx := data.nothing.y\n" },
+    ["error rego d.rego:4: unexpected eof token"],
+  ],
+  [
+    "whose hook has no enclave to speak of is told so",
+    { "d.rego": MINIMAL, "vm/x.rego": "package vm.x\n\na if input.enclave.isvsvn == 1\n" },
+    ["error unknown_field vm/x.rego:3: input.enclave.isvsvn does not exist; there is nothing below input.enclave"],
+  ],
+  [
+    "with a test that refers to nothing is refused",
+    { "d.rego": MINIMAL, "d_test.rego": "package launch_test\n\ntest_a if data.launch.decisio.allow\n" },
+    ["error unknown_package d_test.rego:3: data.launch.decisio does not exist; did you mean decision?"],
+  ],
+  [
+    "whose test replaces the input may look at any, but replaces only what there is",
+    {
+      "d.rego": MINIMAL,
+      "d_test.rego":
+        'package launch_test\n\ntest_a if {\n\tinput.a == 1 with input as {"a": 1}\n\tdata.launch.decision with input.enclave.dbg as "on"\n}\n',
+    },
+    ["error unknown_field d_test.rego:5: input.enclave.dbg does not exist; did you mean debug?"],
+  ],
+  [
+    "whose tests print is fine",
+    { "d.rego": MINIMAL, "d_test.rego": 'package launch_test\n\ntest_a if print("a")\n' },
+    [],
+  ],
+  [
+    "whose data document has an unknown key is refused",
+    { "d.rego": MINIMAL, "launchgate/data.yaml": "version: 1\nsinger: {}\n" },
+    ['error data launchgate/data.yaml: data.launchgate has the unknown key "singer"'],
+  ],
+  [
+    "whose data document is no YAML is refused",
+    { "d.rego": MINIMAL, "launchgate/data.yaml": "a: [\n" },
+    [expect.stringContaining("error data launchgate/data.yaml: ") as unknown as string],
+  ],
+  [
+    "whose data lies where a package is is refused",
+    { "d.rego": MINIMAL, "launch/data.json": "{}" },
+    ["error data launch/data.json sets data.launch, where the package launch is"],
+  ],
+  [
+    "with data of its own may refer to it",
+    { "d.rego": MINIMAL.replace("if false", "if data.fleet.a.b.c"), "fleet/a/data.json": '{"b": 1}' },
+    [],
+  ],
+  [
+    "with its own annotation of the same scope is checked all the same",
+    {
+      "d.rego": MINIMAL,
+      "own.rego": '# METADATA\n# scope: subpackages\n# title: mine\npackage launch\n\nr if input.enclave.dbg == "on"\n',
+    },
+    ["error unknown_field own.rego:6: input.enclave.dbg does not exist; did you mean debug?"],
+  ],
+  [
+    "that replaces a shipped package and leaves out what others need is refused",
+    {
+      "d.rego": MINIMAL,
+      "mine/signer.rego":
+        "package launch.signer\n\nentry := data.launchgate.signers[input.enclave.mrsigner]\n\nobjection := []\n",
+    },
     [
-      "that allows by default is refused",
-      { "d.rego": MINIMAL.replace("default allow := false", "default allow := true") },
-      ["error default_allow d.rego:7: allow allows by default; start from false, and say what must be true"],
+      expect.stringMatching(
+        /^error unknown_package shipped:launch\/standard\.rego:\d+: data\.launch\.signer\.violation does not exist/,
+      ) as unknown as string,
     ],
-    [
-      "that does not parse is refused, and that is all",
-      { "d.rego": "package launch\n\nallow if {\n", "e.rego": "package e\n\nx := data.nothing.y\n" },
-      ["error rego d.rego:4: unexpected eof token"],
-    ],
-    [
-      "whose hook has no enclave to speak of is told so",
-      { "d.rego": MINIMAL, "vm/x.rego": "package vm.x\n\na if input.enclave.isvsvn == 1\n" },
-      ["error unknown_field vm/x.rego:3: input.enclave.isvsvn does not exist; there is nothing below input.enclave"],
-    ],
-    [
-      "with a test that refers to nothing is refused",
-      { "d.rego": MINIMAL, "d_test.rego": "package launch_test\n\ntest_a if data.launch.decisio.allow\n" },
-      ["error unknown_package d_test.rego:3: data.launch.decisio does not exist; did you mean decision?"],
-    ],
-    [
-      "whose test replaces the input may look at any, but replaces only what there is",
-      {
-        "d.rego": MINIMAL,
-        "d_test.rego":
-          'package launch_test\n\ntest_a if {\n\tinput.a == 1 with input as {"a": 1}\n\tdata.launch.decision with input.enclave.dbg as "on"\n}\n',
-      },
-      ["error unknown_field d_test.rego:5: input.enclave.dbg does not exist; did you mean debug?"],
-    ],
-    [
-      "whose tests print is fine",
-      { "d.rego": MINIMAL, "d_test.rego": 'package launch_test\n\ntest_a if print("a")\n' },
-      [],
-    ],
-    [
-      "whose data document has an unknown key is refused",
-      { "d.rego": MINIMAL, "launchgate/data.yaml": "version: 1\nsinger: {}\n" },
-      ['error data launchgate/data.yaml: data.launchgate has the unknown key "singer"'],
-    ],
-    [
-      "whose data document is no YAML is refused",
-      { "d.rego": MINIMAL, "launchgate/data.yaml": "a: [\n" },
-      [expect.stringContaining("error data launchgate/data.yaml: ") as unknown as string],
-    ],
-    [
-      "whose data lies where a package is is refused",
-      { "d.rego": MINIMAL, "launch/data.json": "{}" },
-      ["error data launch/data.json sets data.launch, where the package launch is"],
-    ],
-    [
-      "with data of its own may refer to it",
-      { "d.rego": MINIMAL.replace("if false", "if data.fleet.a.b.c"), "fleet/a/data.json": '{"b": 1}' },
-      [],
-    ],
-    [
-      "with its own annotation of the same scope is checked all the same",
-      {
-        "d.rego": MINIMAL,
-        "own.rego":
-          '# METADATA\n# scope: subpackages\n# title: mine\npackage launch\n\nr if input.enclave.dbg == "on"\n',
-      },
-      ["error unknown_field own.rego:6: input.enclave.dbg does not exist; did you mean debug?"],
-    ],
-    [
-      "that replaces a shipped package and leaves out what others need is refused",
-      { "d.rego": MINIMAL, "mine/signer.rego": "package launch.signer\n\nentry := 1\n\nobjection := []\n" },
-      [
-        expect.stringMatching(
-          /^error unknown_package shipped:launch\/standard\.rego:\d+: data\.launch\.signer\.violation does not exist/,
-        ) as unknown as string,
-      ],
-    ],
-  ];
+  ],
+];
 
-  test.each(TABLE)("%s", async (_fact, files, findings) => {
+describe("a folder", () => {
+  test.each(FOLDERS)("%s", async (_fact, files, findings) => {
     expect(shown(await check(files))).toEqual(findings);
   });
+});
+
+test("every code that there is has been seen here", () => {
+  const seen = [...REFUSED, ...WARNED].map(([, , finding]) => finding.split(" ", 1)[0]);
+  const folders = FOLDERS.flatMap(([, , findings]) => findings.map((finding) => String(finding).split(" ")[1]));
+  expect(Object.keys(FINDING_CODES).filter((code) => ![...seen, ...folders].includes(code))).toEqual([]);
 });

@@ -3,10 +3,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { compilePolicy } from "../../../cli/policy/compile.js";
+import { effectiveFolderData } from "../../../cli/policy/effective.js";
 import { runOpa } from "../../../cli/policy/opa.js";
 import type { Plan } from "../../../cli/policy/plan.js";
 import { type ReadSet, readSets } from "../../../cli/policy/read-sets.js";
+import { policiesDir } from "../../../cli/policy/shipped.js";
+import type { JsonObject, JsonValue } from "../../../engine/json.js";
 import { readArchive } from "../../../engine/policy/archive.js";
+import { readBundle, withData } from "../../../engine/policy/bundle.js";
+import { createPolicy } from "../../../engine/policy/evaluate.js";
 import { folderOf, opa } from "./folder.js";
 
 async function planOf(rego: string, entrypoints: readonly string[] = ["p/q"]): Promise<Plan> {
@@ -123,4 +129,93 @@ describe("the read set of an entrypoint", () => {
     const changed = JSON.stringify(plan).replace('"type":"ReturnLocalStmt"', '"type":"TeleportStmt"');
     expect(readSets(JSON.parse(changed) as Plan)["p/q"]).toBeNull();
   });
+});
+
+const MRSIGNER = "a".repeat(64);
+
+const PROCESS = { pid: 1, tid: 1, uid: 0, gid: 0, comm: "app", exe: "/bin/app", cgroup: "/" };
+
+function launch(enclave: JsonObject, rest: JsonObject = {}): JsonObject {
+  const bits = { debug: "off", mode64bit: "on", provisionkey: "off", einittokenkey: "off", kss: "off", avx: "unknown" };
+  return {
+    v: 1,
+    hook: "enclave_init",
+    id: "1",
+    time: 1_795_300_000,
+    origin: { kind: "native", enforcement: "kernel", process: PROCESS, vm: null, guest: null },
+    platform: { flc: true, lepubkeyhash: null },
+    grants: { provisionkey: { granted: false, how: null } },
+    sigstruct: { vendor: 0, signature: "unchecked", findings: [], attributes: { bits: { debug: false } } },
+    token: null,
+    secs: { attributes: { bits: { debug: "off" } }, configid: null, size: null },
+    enclave: {
+      ...{
+        mrenclave: "e".repeat(64),
+        mrsigner: MRSIGNER,
+        isvprodid: 1,
+        isvsvn: 1,
+        isvfamilyid: null,
+        isvextprodid: null,
+      },
+      ...{
+        debug: "off",
+        provisionkey: "off",
+        einittokenkey: "off",
+        kss: "off",
+        bits,
+        debug_launchable: true,
+        signer: null,
+      },
+      ...enclave,
+    },
+    deadline_ms: 2000,
+    synthetic: false,
+    ...rest,
+  };
+}
+
+const KVM = { kind: "kvm", enforcement: "kernel", process: PROCESS, vm: { id: "v1", name: null }, guest: null };
+const TOKEN = { valid: true, mrenclave: "0".repeat(64), mismatches: ["mrenclave"], keyid: "00" };
+
+const LAUNCHES: readonly JsonObject[] = [
+  launch({}),
+  launch({ debug: "on" }),
+  launch({ provisionkey: "unknown", mrsigner: "b".repeat(64) }),
+  launch({ signer: { name: "sample", key_is_public: true } }, { origin: KVM, token: TOKEN }),
+];
+
+/** Every input that differs from the given one in one leaf, with the path of the leaf. */
+function variants(
+  value: JsonValue,
+  path: readonly string[] = [],
+): readonly { path: readonly string[]; input: JsonValue }[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return [null, false, "on", 65_535, [], "b".repeat(64)].map((input) => ({ path, input }));
+  }
+  return Object.entries(value).flatMap(([key, member]) =>
+    variants(member, [...path, key]).map((variant) => ({ ...variant, input: { ...value, [key]: variant.input } })),
+  );
+}
+
+test("what the shipped policies do not read changes no answer of theirs", async () => {
+  const { bundle } = await compilePolicy({ dir: policiesDir(), opa, data: effectiveFolderData([]) });
+  const shipped = readBundle(bundle);
+  const reads = shipped.reads["launch/decision"] ?? [[]];
+  const isRead = (path: readonly string[]): boolean =>
+    reads.some((read) => read.every((key, index) => path[index] === key));
+  const signers = { [MRSIGNER]: { name: "a signer" } };
+  let changed = 0;
+  for (const profile of ["strict", "baseline", "open"]) {
+    const data = effectiveFolderData([{ version: 1, profile, signers }])({ launchgate: null, others: {} });
+    const policy = createPolicy(withData(shipped, data));
+    for (const given of LAUNCHES) {
+      const answer = JSON.stringify(policy.evaluate("launch/decision", given));
+      for (const { path, input } of variants(given)) {
+        const other = JSON.stringify(policy.evaluate("launch/decision", input as JsonObject));
+        if (isRead(path)) changed += other === answer ? 0 : 1;
+        else expect(other, path.join(".")).toBe(answer);
+      }
+    }
+  }
+  expect(changed).toBeGreaterThan(100);
 });

@@ -66,6 +66,7 @@ describe("readBundle", () => {
       reads: { "launch/decision": [["enclave", "mrsigner"], ["origin"]] },
       sha256: sha256(`launchgate-policy-v1\n${sha256(WASM)}\n${OWN.data_sha256}\n`),
       opa: "0.70.0",
+      rules: [],
     });
   });
 
