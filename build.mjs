@@ -4,8 +4,8 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { createRequire } from "node:module";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Ajv } from "ajv";
@@ -33,7 +33,9 @@ function generateValidators() {
       /require\("(ajv\/dist\/runtime\/(\w+))"\)/g,
       (_, path, runtime) => {
         // Test runners unwrap the default of a CommonJS module, Node does not.
-        imports.add(`import ${runtime} from "${path}.js";\nconst runtime_${runtime} = { default: ${runtime}.default ?? ${runtime} };\n`);
+        imports.add(
+          `import ${runtime} from "${path}.js";\nconst runtime_${runtime} = { default: ${runtime}.default ?? ${runtime} };\n`,
+        );
         return `runtime_${runtime}`;
       },
     );

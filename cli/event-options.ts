@@ -1,7 +1,9 @@
 /** Command-line options to a LaunchEvent. Shapes of options are checked here; the event itself is the engine's to judge. */
 
 import {
+  DecodeError,
   decodeSecs,
+  EventError,
   findStructures,
   hex,
   hex8,
@@ -9,9 +11,10 @@ import {
   hex64,
   type Origin,
   parseHex64,
+  type Secs,
   type SecsFields,
 } from "../engine/index.js";
-import { readBytes, readDocument } from "./files.js";
+import { readBytes, readJson } from "./files.js";
 import { CommandError } from "./io.js";
 
 export interface LaunchOptions {
@@ -41,17 +44,22 @@ export function eventFromOptions(options: LaunchOptions): unknown {
     );
   }
   const grant = options.grant === "provisionkey";
+  const secs = secsOf(options);
   return {
     v: 1,
     hook: "enclave_init",
     id: null,
     time: secondsOf(options.time),
     origin: originOf(kind, options.vm),
-    platform: { flc: null, lepubkeyhash: options.lepubkeyhash?.toLowerCase() ?? null },
+    platform: { flc: null, lepubkeyhash: lepubkeyhashOf(options.lepubkeyhash) },
     grants: { provisionkey: { granted: grant, how: grant ? "config" : null } },
     sigstruct: structureIn(options.sigstruct, "sigstruct"),
     token: options.token === undefined ? null : structureIn(options.token, "einittoken"),
-    secs: secsOf(options),
+    // A SECS of the wrong length is the engine's to deny, as the other structures are: it meets the error on taking over.
+    get secs() {
+      if (secs instanceof EventError) throw secs;
+      return secs;
+    },
     deadline_ms: null,
     synthetic: true,
   };
@@ -60,7 +68,7 @@ export function eventFromOptions(options: LaunchOptions): unknown {
 function wholeEvent({ event = "", ...others }: LaunchOptions): unknown {
   const [also] = DESCRIBES.filter((option) => others[option] !== undefined);
   if (also !== undefined) throw new CommandError(1, `--event is the whole event, so --${also} has no place beside it`);
-  return readDocument(event, 1);
+  return readJson(event);
 }
 
 const DESCRIBES = [
@@ -86,14 +94,25 @@ function originOf(kind: "native" | "kvm" | "file", vm: string | undefined): Orig
   };
 }
 
+function lepubkeyhashOf(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const digits = text.toLowerCase().replace(/^0x/, "");
+  if (/^[0-9a-f]{64}$/.test(digits)) return digits;
+  throw new CommandError(1, `--lepubkeyhash is ${JSON.stringify(text)}, expected 64 hex digits`);
+}
+
 function secondsOf(time: string | undefined): number {
-  const milliseconds = time === undefined ? Date.now() : Date.parse(time);
-  const isRfc3339 = time === undefined || /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(time);
-  if (!isRfc3339 || Number.isNaN(milliseconds)) {
+  if (time === undefined) return Math.floor(Date.now() / 1000);
+  const milliseconds = RFC3339.test(time) ? Date.parse(time) : Number.NaN;
+  const day = time.slice(0, 10);
+  // Date.parse takes 31 February for 3 March.
+  if (Number.isNaN(milliseconds) || !new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)) {
     throw new CommandError(1, `--time is ${JSON.stringify(time)}, expected RFC 3339 such as 2026-11-22T12:00:00Z`);
   }
   return Math.floor(milliseconds / 1000);
 }
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 
 /** The structure of that kind in the file; else all its bytes, for the engine to refuse by their length. */
 function structureIn(file: string, kind: "sigstruct" | "einittoken"): Uint8Array {
@@ -104,9 +123,12 @@ function structureIn(file: string, kind: "sigstruct" | "einittoken"): Uint8Array
 const NONE = { flags: hex64(0n), xfrm: hex64(0n) };
 const ALL = { flags: hex64(0xffff_ffff_ffff_ffffn), xfrm: hex64(0xffff_ffff_ffff_ffffn) };
 
-function secsOf({ secs, attributes, allowed }: LaunchOptions): SecsFields | null {
+function secsOf({ secs, attributes, allowed }: LaunchOptions): SecsFields | EventError | null {
   const attributes_allowed = allowed === undefined ? null : wordsOf("--allowed", allowed);
-  if (secs !== undefined) return { ...secsIn(secs), attributes_allowed };
+  if (secs !== undefined) {
+    const fields = secsIn(secs);
+    return fields instanceof EventError ? fields : { ...fields, attributes_allowed };
+  }
   if (attributes !== undefined) {
     return { ...UNKNOWN, attributes: wordsOf("--attributes", attributes), attributes_known: ALL, attributes_allowed };
   }
@@ -125,8 +147,22 @@ const UNKNOWN: SecsFields = {
   size: null,
 };
 
-function secsIn(file: string): SecsFields {
-  const secs = decodeSecs(readBytes(file));
+/** What the SECS says, or the denial of one whose length is wrong. */
+function secsIn(file: string): SecsFields | EventError {
+  const bytes = readBytes(file);
+  const [found] = findStructures(bytes);
+  // A prefix of a SECS is taken, and the bytes of another structure would pass for one.
+  if (found !== undefined && found.kind !== "secs")
+    throw new CommandError(1, `--secs is ${file}, which holds a ${found.kind.toUpperCase()}, expected a SECS`);
+  try {
+    return fieldsOf(decodeSecs(found?.bytes ?? bytes));
+  } catch (error) {
+    if (error instanceof DecodeError) return new EventError("malformed", error.message);
+    throw error;
+  }
+}
+
+function fieldsOf(secs: Secs): SecsFields {
   return {
     attributes: { flags: hex64(secs.attributes.flags), xfrm: hex64(secs.attributes.xfrm) },
     attributes_known: ALL,

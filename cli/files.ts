@@ -1,8 +1,7 @@
 /** Reading what the user names on the command line, with errors that say what to do. */
 
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { parseDocument } from "yaml";
-import type { JsonObject } from "../engine/index.js";
 import { CommandError } from "./io.js";
 
 /** No structure, token or event is longer; larger files are read up to here and then judged by their length. */
@@ -31,20 +30,19 @@ export function readBytes(path: string): Uint8Array {
   });
 }
 
-/** A JSON or YAML file that holds an object. @throws CommandError exit 1 unreadable, `invalid` where it is no such */
-export function readDocument(path: string, invalid: 1 | 3): JsonObject {
-  const text = orCannotRead(path, () => readFileSync(path === "-" ? 0 : path, "utf8"));
-  const document = parseDocument(text, { uniqueKeys: true, merge: false });
-  const [error] = document.errors;
-  if (error !== undefined) throw new CommandError(invalid, `${path}: ${error.message}`);
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new CommandError(
-      invalid,
-      `${path} holds ${Array.isArray(value) ? "a list" : typeof value}, expected an object`,
-    );
+/**
+ * What a JSON file holds, whatever that is. A key that stands twice is refused: two readers could see two values.
+ * @throws CommandError exit 1 where it cannot be read, or is no JSON
+ */
+export function readJson(path: string): unknown {
+  const text = new TextDecoder().decode(readBytes(path));
+  const twice = parseDocument(text, { stringKeys: true }).errors.find(({ code }) => code === "DUPLICATE_KEY");
+  if (twice !== undefined) throw new CommandError(1, `${path}: ${twice.message}`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CommandError(1, `${path} is no JSON: ${(error as Error).message}`);
   }
-  return value as JsonObject;
 }
 
 function orCannotRead<Value>(path: string, read: () => Value): Value {

@@ -3,9 +3,10 @@
 
 import { Command, CommanderError } from "commander";
 import picocolors from "picocolors";
-import { LaunchError } from "../engine/errors.js";
+import { PolicyError } from "../engine/errors.js";
 import { COMMANDS } from "./commands.js";
-import { CommandError, type Io } from "./io.js";
+import { CommandError, type ExitCode, type Io } from "./io.js";
+import { printableLines } from "./output/table.js";
 
 const io: Io = {
   out: (text) => process.stdout.write(text),
@@ -22,27 +23,31 @@ const io: Io = {
 const program = new Command("launchgate")
   .description("Decides which SGX enclaves may launch: EINIT requests in, allow or deny with reasons out")
   .exitOverride()
-  .configureOutput({ writeOut: io.out, writeErr: io.err })
+  .configureOutput({ writeOut: io.out, writeErr: (text) => io.err(printableLines(text)) })
   .showHelpAfterError("(launchgate --help lists the commands)");
 
-const asked = process.argv[2];
+const asked = process.argv.slice(2).find((argument) => argument !== "help" && !argument.startsWith("-"));
 for (const { name, summary, load } of COMMANDS) {
-  if (name === asked) program.addCommand((await load()).command(io).exitOverride().copyInheritedSettings(program));
-  else program.addCommand(new Command(name).summary(summary).description(summary));
+  if (name === asked) {
+    const command = (await load()).command(io).exitOverride().copyInheritedSettings(program);
+    program.addCommand(command.showHelpAfterError(`(launchgate ${name} --help shows its options)`));
+  } else program.addCommand(new Command(name).summary(summary).description(summary));
 }
 
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
-  if (error instanceof CommanderError) io.exit(error.exitCode === 0 ? 0 : 1);
-  else if (error instanceof CommandError) {
-    io.err(`launchgate: ${error.message}\n`);
-    io.exit(error.exitCode);
-  } else if (error instanceof LaunchError) {
-    io.err(`launchgate: ${error.message}\n`);
-    io.exit(error.name === "PolicyError" ? 3 : 1);
-  } else {
-    io.err(`launchgate: ${error instanceof Error ? error.message : String(error)}\n`);
-    io.exit(1);
-  }
+  // Commander has already said what is wrong; all other messages may hold what a file or its name says.
+  if (!(error instanceof CommanderError)) io.err(`launchgate: ${printableLines(messageOf(error))}\n`);
+  io.exit(exitCodeOf(error));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 1;
+  if (error instanceof CommandError) return error.exitCode;
+  return error instanceof PolicyError ? 3 : 1;
 }

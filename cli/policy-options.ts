@@ -10,8 +10,9 @@ import {
   shippedPolicy,
   withData,
 } from "../engine/index.js";
-import { readBytes, readDocument } from "./files.js";
+import { readBytes } from "./files.js";
 import { CommandError, type Io } from "./io.js";
+import { readDataFile } from "./policy/data-files.js";
 
 export interface PolicyOptions {
   /** Folders and bundles, all of which must allow. */
@@ -25,7 +26,7 @@ export interface PolicyOptions {
  * @throws CommandError exit 1 unreadable; PolicyError where a policy or the data is invalid
  */
 export async function policiesFromOptions(options: PolicyOptions, io: Io): Promise<readonly PolicyBundle[]> {
-  const documents = options.data.map((file) => readDocument(file, 3));
+  const documents = options.data.map(readDataFile);
   const profile = options.profile;
   if (options.policy.length === 0) {
     return [shippedPolicy({ ...(profile === undefined ? {} : { profile }), data: documents })];

@@ -3,18 +3,12 @@
  * (policies/schema/audit.schema.json). `input` is the whole LaunchEvent, so nothing else is needed to decide again.
  */
 
-import type { Decision } from "./decision.js";
+import type { DecisionJson } from "./decision.js";
 import { entrypointOf } from "./entrypoints.js";
-import {
-  eventToJson,
-  type LaunchEventJson,
-  type SignatureCheck,
-  type SignatureStatus,
-  signatureStatus,
-} from "./event.js";
+import { eventToJson, type LaunchEventJson, TakenEvent } from "./event.js";
 import type { Judged } from "./launch.js";
-import { hex, mrsignerOf } from "./sgx/identity.js";
-import { decodeSigstruct, SIGSTRUCT_SIZE } from "./sgx/sigstruct.js";
+import type { SeenSigstruct } from "./recent.js";
+import type { SignatureCheck, SignatureStatus } from "./request.js";
 
 /** Who was judged. Before EINIT has succeeded all of it is the launcher's claim, unless `signature` is `valid`. */
 export interface AuditIdentity {
@@ -33,7 +27,7 @@ export interface AuditRecord {
   readonly path: string | null;
   /** The LaunchEvent; null where what was handed in was none. */
   readonly input: LaunchEventJson | null;
-  readonly result: Decision;
+  readonly result: DecisionJson;
   readonly bundles: Readonly<Record<string, { readonly revision: string; readonly sha256: string }>>;
   /** Nanoseconds by OPA's names, as far as whoever asked has measured. */
   readonly metrics: Readonly<Record<string, number>>;
@@ -66,22 +60,23 @@ export function auditRecord(
     timestamp: decision.time === null ? null : new Date(decision.time * 1000).toISOString(),
     path: decision.hook === null ? null : entrypointOf(decision.hook),
     input: event === null ? null : eventToJson(event),
-    result: decision,
+    result: decision.toJSON(),
     bundles: Object.fromEntries(decision.policy.map(({ name, revision, sha256 }) => [name, { revision, sha256 }])),
     metrics: options.metrics ?? {},
-    identity: event?.sigstruct?.length === SIGSTRUCT_SIZE ? identityOf(event.sigstruct, verify) : NOBODY,
+    identity: identityOf(event === null ? null : TakenEvent.seenOf(event), verify),
     module: decision.reasons[0]?.module ?? null,
     mode: decision.would_deny.length > 0 ? "permissive" : "enforcing",
   };
 }
 
-function identityOf(bytes: Uint8Array, verify: boolean): AuditIdentity {
-  const sigstruct = decodeSigstruct(bytes);
+function identityOf(seen: SeenSigstruct | null, verify: boolean): AuditIdentity {
+  if (seen === null) return NOBODY;
+  const { isvprodid, isvsvn } = seen.decode();
   return {
-    mrsigner: mrsignerOf(sigstruct.modulus),
-    mrenclave: hex(sigstruct.enclavehash),
-    isvprodid: sigstruct.isvprodid,
-    isvsvn: sigstruct.isvsvn,
-    signature: verify ? signatureStatus(bytes) : "unchecked",
+    mrsigner: seen.signer.mrsigner,
+    mrenclave: seen.mrenclave,
+    isvprodid,
+    isvsvn,
+    signature: verify ? seen.signature : "unchecked",
   };
 }

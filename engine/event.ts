@@ -1,6 +1,6 @@
 /**
- * LaunchEvent: what a source hands in, taken over once and then decoded. Truth: the LaunchEvent schema
- * (policies/schema/event.schema.json) for the shape, the Intel SDM for the bytes.
+ * LaunchEvent: what a source hands in, and the copy of it that is judged. Truth: the LaunchEvent schema
+ * (policies/schema/event.schema.json).
  *
  * Everything given is hostile. `takeEvent` reads every property exactly once into a copy of its own, so that a getter,
  * a proxy or shared memory cannot show the judge one thing and the launch another. Nothing here decides anything.
@@ -8,12 +8,11 @@
 
 import { LaunchError } from "./errors.js";
 import { validate } from "./generated/validate-event.js";
+import { Recent, type SeenSigstruct } from "./recent.js";
 import { type ErrorObject, explainSchemaErrors } from "./schema-errors.js";
-import { type Attributes, parseHex64 } from "./sgx/attributes.js";
-import { decodeEinittoken, EINITTOKEN_SIZE, type Einittoken } from "./sgx/einittoken.js";
-import { mrsignerOf } from "./sgx/identity.js";
-import { verifySignature } from "./sgx/signature.js";
-import { decodeSigstruct, SIGSTRUCT_SIZE, type Sigstruct } from "./sgx/sigstruct.js";
+import { EINITTOKEN_SIZE } from "./sgx/einittoken.js";
+import { SIGSTRUCT_SIZE } from "./sgx/sigstruct.js";
+import { type Word64, word64 } from "./words.js";
 
 export const HOOKS = ["enclave_create", "enclave_provision", "enclave_init", "vm_epc", "vm_provision"] as const;
 export type HookName = (typeof HOOKS)[number];
@@ -83,8 +82,8 @@ export type LaunchEvent = EventFields<Uint8Array | string>;
 /** As it travels: structures as base64. */
 export type LaunchEventJson = EventFields<string>;
 
-/** An event taken over: our own copy, frozen, of the schema's shape; the lengths of the structures not yet looked at. */
-export type TakenEvent = EventFields<Uint8Array>;
+/** Everything of an event but its structures. */
+export type EventFacts = Omit<EventFields<never>, "sigstruct" | "token">;
 
 /** The event is at fault. The code is the reason code of the denial. */
 export class EventError extends LaunchError {
@@ -97,16 +96,125 @@ export class EventError extends LaunchError {
   }
 }
 
+/** What the words of a SECS say. */
+export interface SecsWords {
+  readonly flags: Word64;
+  readonly xfrm: Word64;
+  readonly knownFlags: Word64;
+  readonly knownXfrm: Word64;
+  /** Null where nothing bounds the unknown bits. */
+  readonly allowedFlags: Word64 | null;
+  readonly allowedXfrm: Word64 | null;
+  readonly miscselect: Word64 | null;
+  readonly miscselectKnown: Word64 | null;
+  readonly cet: Word64 | null;
+}
+
+/** The fields of a SECS taken over, and what their words say. */
+export class TakenSecs implements SecsFields {
+  readonly attributes: AttributesJson;
+  readonly attributes_known: AttributesJson;
+  readonly attributes_allowed: AttributesJson | null;
+  readonly miscselect: string | null;
+  readonly miscselect_known: string | null;
+  readonly cet_attributes: string | null;
+  readonly configid: string | null;
+  readonly configsvn: number | null;
+  readonly size: string | null;
+  readonly #words: SecsWords;
+
+  constructor(fields: SecsFields, words: SecsWords) {
+    this.attributes = fields.attributes;
+    this.attributes_known = fields.attributes_known;
+    this.attributes_allowed = fields.attributes_allowed;
+    this.miscselect = fields.miscselect;
+    this.miscselect_known = fields.miscselect_known;
+    this.cet_attributes = fields.cet_attributes;
+    this.configid = fields.configid;
+    this.configsvn = fields.configsvn;
+    this.size = fields.size;
+    this.#words = words;
+  }
+
+  /** @internal */
+  static wordsOf(secs: TakenSecs): SecsWords {
+    return secs.#words;
+  }
+}
+
+/**
+ * An event taken over, of the schema's shape. The bytes stay private: `sigstruct` and `token` are copies, so that nobody
+ * who is shown an event can change what is judged. Their lengths have not been looked at, unless `seen` is there.
+ */
+export class TakenEvent implements EventFields<Uint8Array> {
+  readonly v = 1;
+  readonly hook: HookName;
+  readonly id: string | null;
+  readonly time: number;
+  readonly origin: Origin;
+  readonly platform: EventFacts["platform"];
+  readonly grants: EventFacts["grants"];
+  readonly secs: TakenSecs | null;
+  readonly deadline_ms: number | null;
+  readonly synthetic: boolean;
+  readonly #sigstruct: Uint8Array | null;
+  readonly #token: Uint8Array | null;
+  readonly #seen: SeenSigstruct | null;
+
+  constructor(
+    facts: EventFacts & { readonly secs: TakenSecs | null },
+    sigstruct: Uint8Array | null,
+    token: Uint8Array | null,
+    seen: SeenSigstruct | null,
+  ) {
+    this.hook = facts.hook;
+    this.id = facts.id;
+    this.time = facts.time;
+    this.origin = facts.origin;
+    this.platform = facts.platform;
+    this.grants = facts.grants;
+    this.secs = facts.secs;
+    this.deadline_ms = facts.deadline_ms;
+    this.synthetic = facts.synthetic;
+    this.#sigstruct = sigstruct;
+    this.#token = token;
+    this.#seen = seen;
+  }
+
+  get sigstruct(): Uint8Array | null {
+    return this.#sigstruct?.slice() ?? null;
+  }
+
+  get token(): Uint8Array | null {
+    return this.#token?.slice() ?? null;
+  }
+
+  /** @internal The bytes themselves, for those who only read: nobody outside the engine. */
+  static bytesOf(event: TakenEvent): { readonly sigstruct: Uint8Array | null; readonly token: Uint8Array | null } {
+    return { sigstruct: event.#sigstruct, token: event.#token };
+  }
+
+  /** @internal What is remembered of the SIGSTRUCT; null where the event has none of the right length. */
+  static seenOf(event: TakenEvent): SeenSigstruct | null {
+    return event.#seen;
+  }
+
+  /** @internal */
+  static tokenOf(event: TakenEvent): Uint8Array | null {
+    return event.#token;
+  }
+}
+
 /** A structure longer than this is not even copied. */
 const MAX_STRUCTURE_BYTES = 65_536;
 const MAX_KEYS = 32;
 const MAX_DEPTH = 4;
 
 /**
- * Our own frozen copy of an event of the right shape.
+ * Our own copy of an event of the right shape.
  * @throws EventError `bad_event` where the shape is wrong, `malformed` where a structure is no base64 or absurdly long
  */
-export function takeEvent(given: unknown): TakenEvent {
+export function takeEvent(given: unknown, recent: Recent = new Recent()): TakenEvent {
   const copy = takeValue(given, "event", 0);
   if (!isRecord(copy)) throw new EventError("bad_event", `the event is ${kindOf(copy)}, expected an object`);
   const { sigstruct, token } = copy;
@@ -115,17 +223,67 @@ export function takeEvent(given: unknown): TakenEvent {
   if (!validate(asJson)) {
     throw new EventError("bad_event", explainSchemaErrors("event", validate.errors as ErrorObject[]));
   }
-  // INVARIANT: the schema has just proved every other field's type.
-  return Object.freeze({
-    ...copy,
-    sigstruct: takeStructure("sigstruct", sigstruct),
-    token: takeStructure("token", token),
-  }) as unknown as TakenEvent;
+  const bytes = takeStructure("sigstruct", sigstruct);
+  const seen = bytes?.length === SIGSTRUCT_SIZE ? recent.see(bytes) : null;
+  // INVARIANT: the schema has just proved every field's type.
+  const facts = copy as unknown as EventFacts;
+  const secs = facts.secs === null ? null : new TakenSecs(facts.secs, secsWords(facts.secs));
+  return new TakenEvent({ ...facts, secs }, seen?.bytes ?? bytes, takeStructure("token", token), seen);
+}
+
+function secsWords(secs: SecsFields): SecsWords {
+  const { attributes, attributes_known: known, attributes_allowed: allowed } = secs;
+  return {
+    flags: checkedWord(attributes.flags),
+    xfrm: checkedWord(attributes.xfrm),
+    knownFlags: checkedWord(known.flags),
+    knownXfrm: checkedWord(known.xfrm),
+    allowedFlags: allowed === null ? null : checkedWord(allowed.flags),
+    allowedXfrm: allowed === null ? null : checkedWord(allowed.xfrm),
+    miscselect: secs.miscselect === null ? null : checkedWord(secs.miscselect),
+    miscselectKnown: secs.miscselect_known === null ? null : checkedWord(secs.miscselect_known),
+    cet: secs.cet_attributes === null ? null : checkedWord(secs.cet_attributes),
+  };
+}
+
+/** A word of a text that the schema has passed. */
+function checkedWord(text: string): Word64 {
+  const word = word64(text);
+  if (word === null) throw new TypeError("the schema passed what is no 64-bit word");
+  return word;
+}
+
+/** Throws EventError `malformed` where a structure has not its exact length. */
+export function checkLengths(event: TakenEvent): void {
+  const { sigstruct, token } = TakenEvent.bytesOf(event);
+  if (sigstruct !== null) expectLength("SIGSTRUCT", sigstruct, SIGSTRUCT_SIZE);
+  if (token !== null) expectLength("EINITTOKEN", token, EINITTOKEN_SIZE);
+}
+
+function expectLength(name: string, bytes: Uint8Array, expected: number): void {
+  if (bytes.length !== expected) {
+    throw new EventError("malformed", `${name} is ${bytes.length} bytes, expected ${expected}`);
+  }
 }
 
 /** The event as it travels and as the audit record keeps it. */
 export function eventToJson(event: TakenEvent): LaunchEventJson {
-  return { ...event, sigstruct: base64(event.sigstruct), token: base64(event.token) };
+  const { v, hook, id, time, origin, platform, grants, secs, deadline_ms, synthetic } = event;
+  const { sigstruct, token } = TakenEvent.bytesOf(event);
+  return {
+    v,
+    hook,
+    id,
+    time,
+    origin,
+    platform,
+    grants,
+    sigstruct: base64(sigstruct),
+    token: base64(token),
+    secs,
+    deadline_ms,
+    synthetic,
+  };
 }
 
 type Taken = null | boolean | number | string | Uint8Array | { readonly [key: string]: Taken };
@@ -141,23 +299,21 @@ function takeValue(value: unknown, path: string, depth: number): Taken {
     case "object":
       if (value === null) return null;
       if (ArrayBuffer.isView(value)) return takeBytes(value, path);
-      if (isPlain(value)) return takeObject(value, path, depth);
+      if (!Array.isArray(value)) return takeObject(value, path, depth);
       break;
     default:
   }
   throw new EventError("bad_event", `${path} is ${kindOf(value)}, which no event contains`);
 }
 
+/** As in JSON, the enumerable keys that are strings are what an object says. */
 function takeObject(given: object, path: string, depth: number): Taken {
   if (depth >= MAX_DEPTH) throw new EventError("bad_event", `${path} is nested deeper than any event`);
-  const keys = Reflect.ownKeys(given);
+  const keys = Object.keys(given);
   if (keys.length > MAX_KEYS) throw new EventError("bad_event", `${path} has ${keys.length} keys, more than any event`);
   // No prototype, so that a key named __proto__ is a key like any other, and is refused as unknown.
   const copy: Record<string, Taken> = Object.create(null);
-  for (const key of keys) {
-    if (typeof key === "symbol") throw new EventError("bad_event", `${path} has a symbol for a key`);
-    copy[key] = takeValue(Reflect.get(given, key), `${path}.${key.slice(0, 64)}`, depth + 1);
-  }
+  for (const key of keys) copy[key] = takeValue(Reflect.get(given, key), `${path}.${key.slice(0, 64)}`, depth + 1);
   return Object.freeze(copy);
 }
 
@@ -166,12 +322,19 @@ const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
 const kindOfView = Object.getOwnPropertyDescriptor(typedArray, Symbol.toStringTag)?.get;
 const lengthOfView = Object.getOwnPropertyDescriptor(typedArray, "length")?.get;
 
+/** Whether it is a Uint8Array of just this length, whatever it says of itself. */
+export function isBytesOfLength(value: unknown, length: number): value is Uint8Array {
+  return kindOfView?.call(value) === "Uint8Array" && lengthOfView?.call(value) === length;
+}
+
 function takeBytes(view: ArrayBufferView, path: string): Uint8Array {
-  if (kindOfView?.call(view) !== "Uint8Array")
+  if (kindOfView?.call(view) !== "Uint8Array") {
     throw new EventError("bad_event", `${path} is ${kindOf(view)}, expected a Uint8Array`);
+  }
   const length = lengthOfView?.call(view) as number;
-  if (length > MAX_STRUCTURE_BYTES)
+  if (length > MAX_STRUCTURE_BYTES) {
     throw new EventError("malformed", `${path} is ${length} bytes, longer than any structure`);
+  }
   return new Uint8Array(view as Uint8Array);
 }
 
@@ -180,14 +343,10 @@ function takeStructure(name: string, given: Taken | undefined): Uint8Array | nul
   if (isBytes(given)) return given;
   const text = String(given);
   const bytes = Buffer.from(text, "base64");
-  if (bytes.toString("base64") !== text)
+  if (bytes.toString("base64") !== text) {
     throw new EventError("malformed", `${name} is no base64 (RFC 4648, with padding)`);
+  }
   return new Uint8Array(bytes);
-}
-
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || (Object.getPrototypeOf(prototype) === null && !Array.isArray(value));
 }
 
 function isRecord(value: Taken): value is { readonly [key: string]: Taken } {
@@ -202,95 +361,9 @@ function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
   if (typeof value === "number") return String(value);
-  return typeof value === "object" ? (kindOfView?.call(value) ?? "an object of a class") : typeof value;
+  return typeof value === "object" ? (kindOfView?.call(value) ?? "an object") : typeof value;
 }
 
 function base64(bytes: Uint8Array | null): string | null {
   return bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
-}
-
-/** What a SECS is known to hold, in numbers. Null: not known at all. */
-export interface KnownSecs {
-  readonly attributes: Attributes;
-  readonly attributes_known: Attributes;
-  readonly attributes_allowed: Attributes | null;
-  readonly miscselect: number | null;
-  readonly miscselect_known: number | null;
-  readonly cet_attributes: number | null;
-}
-
-/** `unchecked`: nobody looked yet; EINIT will. */
-export type SignatureStatus = "valid" | "invalid" | "unchecked";
-
-/** An event with its structures decoded: what modules judge. */
-export interface Launch {
-  readonly event: TakenEvent;
-  readonly sigstruct: Sigstruct | null;
-  /** SHA-256 of the modulus, as EINIT computes it: 64 hex digits. A claim until the signature is verified. */
-  readonly mrsigner: string | null;
-  readonly signature: SignatureStatus;
-  readonly token: Einittoken | null;
-  readonly secs: KnownSecs | null;
-}
-
-/**
- * When the RSA signature is verified: `always`, or only `before_logging_deny`, where EINIT follows an allow and does it
- * anyway, or `never`.
- */
-export type SignatureCheck = "always" | "before_logging_deny" | "never";
-
-/** What is checked where nobody said: always for what no EINIT follows here, else before a denial is logged. */
-export function defaultSignatureCheck(kind: Origin["kind"]): SignatureCheck {
-  return kind === "file" || kind === "guest-agent" ? "always" : "before_logging_deny";
-}
-
-/**
- * Decodes the structures of an event.
- * @throws EventError `malformed` where a structure has not its exact length
- */
-export function decodeLaunch(event: TakenEvent, check?: SignatureCheck): Launch {
-  const { sigstruct: sigstructBytes, token: tokenBytes } = event;
-  if (sigstructBytes !== null) expectLength("SIGSTRUCT", sigstructBytes, SIGSTRUCT_SIZE);
-  if (tokenBytes !== null) expectLength("EINITTOKEN", tokenBytes, EINITTOKEN_SIZE);
-  const sigstruct = sigstructBytes === null ? null : decodeSigstruct(sigstructBytes);
-  const verify = (check ?? defaultSignatureCheck(event.origin.kind)) === "always";
-  return Object.freeze({
-    event,
-    sigstruct,
-    mrsigner: sigstruct === null ? null : mrsignerOf(sigstruct.modulus),
-    signature: sigstructBytes === null || !verify ? "unchecked" : signatureStatus(sigstructBytes),
-    token: tokenBytes === null ? null : decodeEinittoken(tokenBytes),
-    secs: event.secs === null ? null : knownSecs(event.secs),
-  });
-}
-
-/** Verifies the RSA signature, Q1 and Q2 of 1808 bytes, as EINIT does with all three. */
-export function signatureStatus(sigstruct: Uint8Array): "valid" | "invalid" {
-  const { signature_valid, q1_valid, q2_valid } = verifySignature(sigstruct);
-  return signature_valid && q1_valid && q2_valid ? "valid" : "invalid";
-}
-
-function expectLength(name: string, bytes: Uint8Array, expected: number): void {
-  if (bytes.length !== expected) {
-    throw new EventError("malformed", `${name} is ${bytes.length} bytes, expected ${expected}`);
-  }
-}
-
-function knownSecs(secs: SecsFields): KnownSecs {
-  return Object.freeze({
-    attributes: words(secs.attributes),
-    attributes_known: words(secs.attributes_known),
-    attributes_allowed: secs.attributes_allowed === null ? null : words(secs.attributes_allowed),
-    miscselect: numberOf(secs.miscselect),
-    miscselect_known: numberOf(secs.miscselect_known),
-    cet_attributes: numberOf(secs.cet_attributes),
-  });
-}
-
-function words({ flags, xfrm }: AttributesJson): Attributes {
-  return Object.freeze({ flags: parseHex64(flags), xfrm: parseHex64(xfrm) });
-}
-
-function numberOf(hex: string | null): number | null {
-  return hex === null ? null : Number(hex);
 }

@@ -4,16 +4,40 @@ export { type AuditIdentity, type AuditRecord, auditRecord } from "./audit.js";
 export * from "./decision.js";
 export { ENTRYPOINTS, entrypointOf } from "./entrypoints.js";
 export * from "./errors.js";
-export * from "./event.js";
+export {
+  type AttributesJson,
+  EventError,
+  eventToJson,
+  HOOKS,
+  type HookName,
+  type LaunchEvent,
+  type LaunchEventJson,
+  type Origin,
+  type SecsFields,
+  TakenEvent,
+  takeEvent,
+} from "./event.js";
 export * from "./input.js";
 export type { JsonObject, JsonValue } from "./json.js";
 export { decide, type Judge, type Judged } from "./launch.js";
-export { type PolicyBundle, type PolicyRule, packBundle, readBundle, withData } from "./policy/bundle.js";
+export type { Answer, RuleReason } from "./policy/answer.js";
+export { makeBundle, type PolicyBundle, type PolicyRule, packBundle, readBundle, withData } from "./policy/bundle.js";
 export { sha256Hex } from "./policy/canonical.js";
 export { effectiveData, type ShippedData } from "./policy/data.js";
-export { type Answer, createPolicy, type Policy, type PolicyLimits, type RuleReason } from "./policy/evaluate.js";
+export { createPolicy, type Policy, type PolicyLimits } from "./policy/evaluate.js";
 export { type ShippedPolicyOptions, shippedData, shippedPolicy } from "./policy/shipped.js";
+export { isUnremarkable } from "./quick-einit.js";
 export { REASONS, type ReasonCode } from "./reasons.js";
+export { Recent } from "./recent.js";
+export {
+  decodeLaunch,
+  type KnownSecs,
+  Launch,
+  launchBit,
+  launchBits,
+  type SignatureCheck,
+  type SignatureStatus,
+} from "./request.js";
 export * from "./sgx/attributes.js";
 export { type FoundStructure, findStructures } from "./sgx/carriers.js";
 export * from "./sgx/einit.js";

@@ -5,8 +5,10 @@
  * and times as integers, so that no policy parses hex, dates or base64.
  */
 
-import type { HookName, Launch, Origin, SecsFields, SignatureStatus, TakenEvent } from "./event.js";
+import { type EventFacts, type HookName, type Origin, type SecsFields, TakenEvent } from "./event.js";
 import { sha256Hex } from "./policy/canonical.js";
+import type { SeenSigstruct } from "./recent.js";
+import { Launch, launchBits, type SignatureStatus } from "./request.js";
 import {
   ATTRIBUTE_BITS,
   type AttributeBit,
@@ -101,8 +103,8 @@ export interface Input {
   readonly id: string | null;
   readonly time: number;
   readonly origin: Origin;
-  readonly platform: TakenEvent["platform"];
-  readonly grants: TakenEvent["grants"];
+  readonly platform: EventFacts["platform"];
+  readonly grants: EventFacts["grants"];
   readonly sigstruct: SigstructInput | null;
   readonly token: TokenInput | null;
   readonly secs: SecsInput | null;
@@ -132,29 +134,6 @@ export function inputOf(launch: Launch): Input {
   };
 }
 
-/**
- * Every ATTRIBUTES bit that this launch can have: known from the SECS; else pinned, because EINIT compares the SECS
- * with the SIGSTRUCT under ATTRIBUTEMASK and with all of a valid token's ATTRIBUTES; else `off` where the platform's
- * bounds exclude it; else `unknown`.
- */
-export function launchBits({ sigstruct, token, secs }: Launch): Bits<Tristate> {
-  let attributes: Attributes = secs?.attributes ?? NO_BITS;
-  let known: Attributes = secs?.attributes_known ?? NO_BITS;
-  const learn = (value: Attributes, mask: Attributes): void => {
-    const fresh = { flags: mask.flags & ~known.flags, xfrm: mask.xfrm & ~known.xfrm };
-    attributes = join(and(attributes, known), and(value, fresh));
-    known = join(known, fresh);
-  };
-  if (sigstruct !== null) learn(sigstruct.attributes, sigstruct.attributemask);
-  if (token !== null && tokenIsValid(token)) learn(token.attributes, ALL);
-  return boundedBits(attributes, known, secs?.attributes_allowed ?? null);
-}
-
-const NO_BITS: Attributes = Object.freeze({ flags: 0n, xfrm: 0n });
-const ALL: Attributes = Object.freeze({ flags: 0xffff_ffff_ffff_ffffn, xfrm: 0xffff_ffff_ffff_ffffn });
-
-const and = (a: Attributes, b: Attributes): Attributes => ({ flags: a.flags & b.flags, xfrm: a.xfrm & b.xfrm });
-const join = (a: Attributes, b: Attributes): Attributes => ({ flags: a.flags | b.flags, xfrm: a.xfrm | b.xfrm });
 const differ = (a: Attributes, b: Attributes, under: Attributes): boolean =>
   ((a.flags ^ b.flags) & under.flags) !== 0n || ((a.xfrm ^ b.xfrm) & under.xfrm) !== 0n;
 
@@ -184,10 +163,11 @@ export function sigstructFields(
   };
 }
 
-function sigstructInput({ event, mrsigner, signature }: Launch, sigstruct: Sigstruct): SigstructInput {
+function sigstructInput(launch: Launch, sigstruct: Sigstruct): SigstructInput {
+  const { mrsigner, signature } = launch;
   return {
     ...sigstructFields(sigstruct),
-    sha256: sha256Hex(event.sigstruct as Uint8Array),
+    sha256: (Launch.seenOf(launch) as SeenSigstruct).sha256,
     mrsigner: mrsigner as string,
     signature,
     findings: sigstructFindings(sigstruct).map(({ code }) => code),
@@ -213,7 +193,7 @@ export function tokenFields(token: Einittoken): Omit<TokenInput, "sha256" | "mis
 function tokenInput(launch: Launch, token: Einittoken): TokenInput {
   return {
     ...tokenFields(token),
-    sha256: sha256Hex(launch.event.token as Uint8Array),
+    sha256: sha256Hex(TakenEvent.tokenOf(launch.event) as Uint8Array),
     mismatches: tokenMismatches(launch, token),
   };
 }

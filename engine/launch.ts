@@ -3,21 +3,17 @@
  * with its own code. (The other place where errors become denials is around one module's call, in the stack.)
  */
 
-import {
-  type Authority,
-  type Decision,
-  decisionOf,
-  type Opinion,
-  type Reason,
-  reason,
-  type Verdict,
-  type Walk,
-} from "./decision.js";
-import { decodeLaunch, EventError, type Launch, type SignatureCheck, type TakenEvent, takeEvent } from "./event.js";
+import { type Authority, Decision, type Opinion, type Reason, reason, type Verdict, type Walk } from "./decision.js";
+import { EventError, type TakenEvent, takeEvent } from "./event.js";
+import { takeQuickly } from "./quick-event.js";
+import type { Recent } from "./recent.js";
+import { decodeLaunch, type Launch, type SignatureCheck } from "./request.js";
 
 /** What judges a decoded launch. The sealed module stack is one. */
 export interface Judge extends Authority {
   readonly signatureCheck: SignatureCheck | undefined;
+  /** Structures that were seen before; one for all generations will do. */
+  readonly recent: Recent;
   readonly walk: (launch: Launch) => Walk;
 }
 
@@ -37,17 +33,17 @@ export interface Judged {
 export function decide(given: unknown, judge: Judge): Judged {
   let event: TakenEvent | null = null;
   try {
-    event = takeEvent(given);
+    event = takeQuickly(given, judge.recent) ?? takeEvent(given, judge.recent);
     const launch = decodeLaunch(event, judge.signatureCheck);
     const { verdict, opinions } = judge.walk(launch);
-    return { event, opinions, decision: decisionOf(verdict, event, judge) };
+    return { event, opinions, decision: new Decision(verdict, event, judge) };
   } catch (error) {
-    return { event, opinions: [], decision: decisionOf(denied(error), event, judge) };
+    return { event, opinions: [], decision: new Decision(denied(error), event, judge) };
   }
 }
 
 function denied(error: unknown): Verdict {
-  return { decision: "deny", reasons: [reasonOf(error)], warnings: [], would_deny: [] };
+  return Object.freeze({ decision: "deny", reasons: Object.freeze([reasonOf(error)]), warnings: [], would_deny: [] });
 }
 
 /** Only our own words: the message of a foreign error may be a lie, a secret or a getter. */

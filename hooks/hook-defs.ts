@@ -50,4 +50,6 @@ export interface LaunchModule {
   readonly hooks: Readonly<Partial<Record<HookName, (call: HookCall) => ModuleAnswer>>>;
 }
 
+/** The two answers that say nothing else. The stack knows them by identity and need not read them. */
 export const PASS: ModuleAnswer = Object.freeze({ answer: "pass" });
+export const ALLOW: ModuleAnswer = Object.freeze({ answer: "allow" });

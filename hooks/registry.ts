@@ -24,10 +24,12 @@ import {
   type Opinion,
   type PolicyIdentity,
   type Reason,
+  Recent,
   reason,
   type SignatureCheck,
+  type Walk,
 } from "../engine/index.js";
-import type { HookCall, LaunchModule, ModuleAnswer } from "./hook-defs.js";
+import { ALLOW, type HookCall, type LaunchModule, type ModuleAnswer, PASS } from "./hook-defs.js";
 
 export interface StackOptions {
   /** Every registered module once, in the order of the walk. */
@@ -38,6 +40,8 @@ export interface StackOptions {
   readonly generation?: number;
   /** When signatures are verified; by default it depends on the event's origin. */
   readonly signatureCheck?: SignatureCheck;
+  /** What was seen before; a reload hands it on. */
+  readonly recent?: Recent;
 }
 
 /** A module that has policies to be named in decisions. */
@@ -57,11 +61,16 @@ export interface Gate {
   readonly modules: readonly string[];
 }
 
-interface Entry {
+/** One module's place in the walk of one hook. */
+interface Step {
   readonly name: string;
   readonly mayAllow: boolean;
   readonly permissive: boolean;
-  readonly hooks: Readonly<Partial<Record<HookName, (call: HookCall) => ModuleAnswer>>>;
+  /** Null: the module has no opinion on this hook. */
+  readonly handler: ((call: HookCall) => ModuleAnswer) | null;
+  /** The opinions that say nothing else. */
+  readonly passes: Opinion;
+  readonly allows: Opinion;
 }
 
 const NAME = /^[a-z][a-z0-9_.:-]{0,63}$/i;
@@ -93,25 +102,28 @@ export class Registry {
    */
   seal(options: StackOptions): Gate {
     if (this.#sealed) throw new ConfigError("sealed", "the stack is sealed already");
-    const entries = this.#entries(options);
+    this.#checkOrder(options);
     this.#sealed = true;
+    const walks = new Map(HOOKS.map((hook) => [hook, this.#steps(hook, options)]));
     const policy = Object.freeze(options.order.flatMap((name) => policyOf(this.#modules.get(name))));
     const judge: Judge = Object.freeze({
       policy,
       generation: options.generation ?? 1,
       signatureCheck: options.signatureCheck,
-      walk: (launch: Launch) => walk(entries, launch, policy.length > 0 ? "no_allow" : "no_policy"),
+      recent: options.recent ?? new Recent(),
+      walk: (launch: Launch) =>
+        walk(walks.get(launch.event.hook) ?? [], launch, policy.length > 0 ? "no_allow" : "no_policy"),
     });
     return Object.freeze({
       decide: (event: unknown) => decideEvent(event, judge).decision,
       judge: (event: unknown) => decideEvent(event, judge),
       generation: judge.generation,
       policy,
-      modules: Object.freeze(entries.map(({ name }) => name)),
+      modules: Object.freeze([...options.order]),
     });
   }
 
-  #entries({ order, permissive = [] }: StackOptions): readonly Entry[] {
+  #checkOrder({ order, permissive = [] }: StackOptions): void {
     if (order.length === 0) throw new ConfigError("empty_stack", "the order names no module, so nothing would decide");
     const twice = order.find((name, at) => order.indexOf(name) !== at);
     if (twice !== undefined) throw new ConfigError("module_duplicate", `the order names ${twice} twice`);
@@ -119,9 +131,20 @@ export class Registry {
     if (unknown !== undefined) throw new ConfigError("module_unknown", `there is no module ${unknown}`);
     const missing = [...this.#modules.keys()].find((name) => !order.includes(name));
     if (missing !== undefined) throw new ConfigError("order_incomplete", `the order leaves out module ${missing}`);
+  }
+
+  #steps(hook: HookName, { order, permissive = [] }: StackOptions): readonly Step[] {
     return order.map((name) => {
       const { mayAllow = false, hooks } = this.#modules.get(name) as LaunchModule;
-      return Object.freeze({ name, mayAllow, hooks, permissive: permissive.includes(name) });
+      const silent = { module: name, permissive: permissive.includes(name), reasons: NOTHING, warnings: NOTHING };
+      return Object.freeze({
+        name,
+        mayAllow,
+        handler: hooks[hook] ?? null,
+        permissive: silent.permissive,
+        passes: Object.freeze({ ...silent, answer: "pass" }),
+        allows: Object.freeze({ ...silent, answer: "allow" }),
+      });
     });
   }
 }
@@ -130,7 +153,8 @@ const UNSEALED: Judge = Object.freeze({
   policy: [],
   generation: 0,
   signatureCheck: "never",
-  walk: () => combine([], "unsealed"),
+  recent: new Recent(),
+  walk: () => ({ verdict: combine([], "unsealed"), opinions: [] }),
 });
 
 /** A module's functions as they are now: swapping one later does not reach into a sealed stack. */
@@ -156,46 +180,55 @@ function policyOf(module: LaunchModule | undefined): readonly PolicyIdentity[] {
   return module !== undefined && "policy" in module ? [(module as PolicyLaunchModule).policy] : [];
 }
 
-function walk(
-  entries: readonly Entry[],
-  launch: Launch,
-  fallback: "no_allow" | "no_policy",
-): ReturnType<typeof combine> {
-  const call = hookCall(launch);
+function walk(steps: readonly Step[], launch: Launch, fallback: "no_allow" | "no_policy"): Walk {
+  const call = new Call(launch);
   const opinions: Opinion[] = [];
-  for (const entry of entries) {
-    const opinion = ask(entry, call);
+  for (const step of steps) {
+    const opinion = ask(step, call);
     opinions.push(opinion);
     if (opinion.answer === "deny" && !opinion.permissive) break;
   }
-  return combine(opinions, fallback);
+  return { verdict: combine(opinions, fallback), opinions };
 }
 
-function hookCall(launch: Launch): HookCall {
-  let input: Input | undefined;
-  return Object.freeze({
-    launch,
-    get input(): Input {
-      input ??= deepFreeze(inputOf(launch));
-      return input;
-    },
-  });
+class Call implements HookCall {
+  readonly launch: Launch;
+  #input: Input | undefined;
+
+  constructor(launch: Launch) {
+    this.launch = launch;
+  }
+
+  get input(): Input {
+    this.#input ??= deepFreeze(inputOf(this.launch));
+    return this.#input;
+  }
 }
 
 /** One module's call. Never throws: what goes wrong here is that module's denial. */
-function ask({ name, mayAllow, permissive, hooks }: Entry, call: HookCall): Opinion {
-  const opinion = (answer: Opinion["answer"], reasons: readonly Reason[], warnings: readonly Reason[]): Opinion =>
-    Object.freeze({ module: name, permissive, answer, reasons, warnings });
+function ask(step: Step, call: Call): Opinion {
+  const { handler } = step;
+  if (handler === null) return step.passes;
   try {
-    const handler = hooks[call.launch.event.hook];
-    if (handler === undefined) return opinion("pass", [], []);
-    const said = readAnswer(handler(call), name);
-    if (said === null) return opinion("deny", [reason("module_result", name)], []);
-    if (said.answer === "allow" && !mayAllow) return opinion("deny", [reason("module_may_not_allow", name)], []);
-    return opinion(said.answer, said.reasons, said.warnings);
+    const answer = handler(call);
+    if (answer === PASS) return step.passes;
+    if (answer === ALLOW && step.mayAllow) return step.allows;
+    return opinionOf(step, answer);
   } catch (error) {
-    return opinion("deny", [failure(error, name)], []);
+    return denial(step, failure(error, step.name));
   }
+}
+
+function opinionOf(step: Step, answer: unknown): Opinion {
+  const { name, mayAllow, permissive } = step;
+  const said = readAnswer(answer, name);
+  if (said === null) return denial(step, reason("module_result", name));
+  if (said.answer === "allow" && !mayAllow) return denial(step, reason("module_may_not_allow", name));
+  return Object.freeze({ module: name, permissive, ...said });
+}
+
+function denial({ name, permissive }: Step, why: Reason): Opinion {
+  return Object.freeze({ module: name, permissive, answer: "deny", reasons: Object.freeze([why]), warnings: NOTHING });
 }
 
 /** Our own errors say what went wrong in our own words; what else was thrown may be a string, a lie or a secret. */
@@ -203,6 +236,7 @@ function failure(error: unknown, module: string): Reason {
   return error instanceof EvaluationError ? reason(error.code, module, error.message) : reason("module_error", module);
 }
 
+const NOTHING: readonly Reason[] = Object.freeze([]);
 const MAX_REASONS = 256;
 const CODE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 

@@ -6,7 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Answer, createPolicy, decodeLaunch, inputOf, type JsonObject, shippedPolicy, takeEvent } from "../engine/index.js";
+import {
+  type Answer,
+  createPolicy,
+  decodeLaunch,
+  inputOf,
+  type JsonObject,
+  shippedPolicy,
+  takeEvent,
+} from "../engine/index.js";
 import { DOCUMENTS, launchEvents } from "./support/arbitrary.js";
 import { OPA } from "./support/policies.js";
 

@@ -2,6 +2,7 @@
 
 import { Command, Option } from "commander";
 import type { Io } from "../io.js";
+import { printable } from "../output/table.js";
 import { checkPolicy } from "../policy/check.js";
 import { readDataFile } from "../policy/data-files.js";
 import { effectiveFolderData } from "../policy/effective.js";
@@ -46,7 +47,7 @@ export function findingsText(findings: readonly Finding[], colours: Io["colours"
   return findings
     .map((finding) => {
       const severity = finding.severity === "error" ? colours.red("error") : colours.yellow("warning");
-      return `${severity} ${findingText(finding)} ${colours.dim(`[${finding.code}]`)}\n`;
+      return `${severity} ${printable(findingText(finding))} ${colours.dim(`[${finding.code}]`)}\n`;
     })
     .join("");
 }

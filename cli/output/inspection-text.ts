@@ -10,7 +10,8 @@ export function inspectionText(inspections: readonly Inspection[], io: Io): stri
 }
 
 function oneText(inspection: Inspection, colours: Io["colours"]): string {
-  if ("error" in inspection) return `${colours.bold(printable(inspection.file))}\n  ${colours.red(inspection.error)}`;
+  if ("error" in inspection)
+    return `${colours.bold(printable(inspection.file))}\n  ${colours.red(printable(inspection.error))}`;
   const title = `${printable(inspection.file)}: ${inspection.kind} at offset ${inspection.offset}`;
   const rows = rowsOf(inspection, colours).map(([name = "", ...rest]) => [colours.dim(name), ...rest]);
   return [colours.bold(title), table(rows, "  "), ...findingLines(inspection.findings, colours)].join("\n");

@@ -24,8 +24,16 @@ function widthOf(cell: string): number {
   return cell.replaceAll(ESCAPES, "").length;
 }
 
-/** Text from a launcher or a policy, safe for a terminal: control characters are shown, not obeyed. */
+/**
+ * Text from a launcher, a policy or a file name, safe for a terminal: control characters, line breaks and what turns the
+ * direction of writing are shown, not obeyed.
+ */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is replaced
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, "�");
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "�");
+}
+
+/** The same for text of several lines. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
 }

@@ -16,6 +16,7 @@ import { type FolderData, folderData } from "./data-files.js";
 import type { Entrypoint } from "./entrypoints.js";
 import { findingsOf, refused } from "./findings.js";
 import { type Opa, opaErrors, runOpa } from "./opa.js";
+import { OPAQUE_PATH, opaqueEntrypoints } from "./opaque.js";
 import type { Plan } from "./plan.js";
 import { preparePolicy } from "./prepare.js";
 import { type ReadSet, readSets } from "./read-sets.js";
@@ -64,6 +65,7 @@ export async function compilePolicy(options: CompileOptions): Promise<Compiled> 
 
   const { wasm, plan, rules } = await compileSources(opa, assembly.sources, entrypoints, capabilities, isShipped, dir);
   const dataJson = canonicalJson(data);
+  const opaque = opaqueEntrypoints(plan);
   const reads: Readonly<Record<string, ReadSet>> = readSets(plan);
   const manifest = {
     revision,
@@ -80,6 +82,9 @@ export async function compilePolicy(options: CompileOptions): Promise<Compiled> 
         wasm_sha256: sha256Hex(wasm),
         data_sha256: sha256Hex(dataJson),
         rules: rules.map((rule) => ({ ...rule, entrypoints: [...rule.entrypoints] })),
+        opaque: Object.fromEntries(
+          entrypoints.map((entrypoint) => [entrypoint, opaque.has(entrypoint) ? [[...OPAQUE_PATH]] : []]),
+        ),
         reads: Object.fromEntries(entrypoints.map((entrypoint) => [entrypoint, reads[entrypoint] ?? null])),
       },
     },

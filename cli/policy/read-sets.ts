@@ -7,6 +7,7 @@
  */
 
 import type { Block, Operand, Plan, PlannedFunction, Statement } from "./plan.js";
+import { separateLocals } from "./plan-locals.js";
 
 /** A path of keys below `input`, standing for its whole subtree. */
 type ReadPath = readonly string[];
@@ -86,10 +87,11 @@ function interpret(
   code: Pick<PlannedFunction, "params" | "return" | "blocks">,
   args: readonly Parts[],
 ): Parts {
+  const blocks = separateLocals(code.blocks, [...code.params, code.return]);
   const frame: Frame = {
     locals: new Map(),
     passedOn: new Set(),
-    constantArrays: constantArrays(analysis, code.blocks),
+    constantArrays: constantArrays(analysis, blocks),
     homes: new Map(),
     returned: new Map(),
   };
@@ -98,7 +100,7 @@ function interpret(
   });
   for (let before = -1; before !== sizeOf(frame); ) {
     before = sizeOf(frame);
-    for (const block of code.blocks) run(analysis, frame, block, homeOf(analysis, frame, block));
+    for (const block of blocks) run(analysis, frame, block, homeOf(analysis, frame, block));
   }
   // What nothing looks at still decides, by being defined, how things go on. The input itself is always defined.
   for (const [local, parts] of frame.locals) {

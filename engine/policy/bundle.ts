@@ -15,6 +15,8 @@ import { canonicalJson, sha256Hex } from "./canonical.js";
 /** By entrypoint: the paths of `input` that it can read, each with its whole subtree; null: everything. */
 export type ReadSets = Readonly<Record<string, readonly (readonly string[])[] | null>>;
 
+export type OpaquePaths = Readonly<Record<string, readonly (readonly string[])[]>>;
+
 /** A rule that can deny or warn, as its Rego metadata has it. */
 export interface PolicyRule {
   readonly code: string;
@@ -36,6 +38,10 @@ export interface PolicyBundle {
   readonly data: JsonObject;
   readonly entrypoints: readonly string[];
   readonly reads: ReadSets;
+  /** By entrypoint: paths of `input` that it uses as names only, as the build has proved. */
+  readonly opaque: OpaquePaths;
+  /** Whether `reads` and `opaque` may shorten the way: only of a bundle that was built here or verified. */
+  readonly readsTrusted: boolean;
   /**
    * What decides, WASM and data: SHA-256 of the lines `launchgate-policy-v1`, hex SHA-256 of the WASM, hex SHA-256 of
    * the data as canonical JSON (RFC 8785), each ended by a line feed. Name, revision and packing are not covered.
@@ -55,6 +61,8 @@ export interface BundleParts {
   readonly revision?: string;
   /** An entrypoint that it does not name reads everything. */
   readonly reads?: ReadSets;
+  readonly opaque?: OpaquePaths;
+  readonly readsTrusted?: boolean;
   readonly opa?: string | null;
   readonly rules?: readonly PolicyRule[];
 }
@@ -62,6 +70,8 @@ export interface BundleParts {
 export interface ReadBundleOptions {
   /** Instead of the name that the bundle gives itself; a bundle of plain `opa build` gives itself none: `policy`. */
   readonly name?: string;
+  /** Whether to believe its read sets: only where it was built here, or its signature verified. Default false. */
+  readonly trustReads?: boolean;
   /** What the bundle may unpack to, in bytes. */
   readonly maxBytes?: number;
 }
@@ -96,6 +106,8 @@ export function readBundle(bytes: Uint8Array, options: ReadBundleOptions = {}): 
     data,
     entrypoints,
     reads: own?.reads ?? {},
+    opaque: own?.opaque ?? {},
+    readsTrusted: options.trustReads ?? false,
     opa: own?.opa ?? null,
     rules: own?.rules ?? [],
   });
@@ -128,7 +140,7 @@ interface Assembled {
 }
 
 function assemble(parts: BundleParts): Assembled {
-  const { name, revision = "", reads = {}, opa = null, rules = [] } = parts;
+  const { name, revision = "", reads = {}, opaque = {}, readsTrusted = false, opa = null, rules = [] } = parts;
   if (!NAME.test(name)) throw new ConfigError("option", `a policy's name must match ${NAME.source}`);
   const wasm = parts.wasm.slice();
   const data = frozenJson(parts.data, (fault) => format(`data ${fault}`));
@@ -150,6 +162,8 @@ function assemble(parts: BundleParts): Assembled {
     data,
     entrypoints,
     reads: copyReads(reads, entrypoints),
+    opaque: copyOpaque(opaque, entrypoints),
+    readsTrusted,
     sha256: sha256Hex(`launchgate-policy-v1\n${wasmSha256}\n${dataSha256}\n`),
     opa,
     rules: Object.freeze(
@@ -177,6 +191,17 @@ function copyReads(reads: ReadSets, entrypoints: readonly string[]): ReadSets {
     return [entrypoint, paths && Object.freeze(paths.map((path) => Object.freeze([...path])))];
   });
   return Object.freeze(Object.fromEntries(copied));
+}
+
+function copyOpaque(opaque: OpaquePaths, entrypoints: readonly string[]): OpaquePaths {
+  return Object.freeze(
+    Object.fromEntries(
+      entrypoints.map((entrypoint) => [
+        entrypoint,
+        Object.freeze((opaque[entrypoint] ?? []).map((path) => Object.freeze([...path]))),
+      ]),
+    ),
+  );
 }
 
 function readManifest(files: ReadonlyMap<string, Uint8Array>): JsonObject {
@@ -254,6 +279,7 @@ interface Metadata {
   readonly wasm_sha256: string;
   readonly data_sha256: string;
   readonly reads: ReadSets;
+  readonly opaque?: OpaquePaths;
   readonly rules?: readonly PolicyRule[];
 }
 

@@ -6,26 +6,13 @@
  */
 
 import { ConfigError, EvaluationError, PolicyError } from "../errors.js";
-import { frozenJson, isJsonObject, type JsonObject, type JsonValue } from "../json.js";
+import { inputOf } from "../input.js";
+import { isJsonObject, type JsonObject, type JsonValue } from "../json.js";
+import type { Launch } from "../request.js";
+import { type Answer, readAnswer } from "./answer.js";
 import type { PolicyBundle, ReadSets } from "./bundle.js";
+import { AnswerMemo } from "./memo.js";
 import { loadOpaWasm } from "./opa-wasm.js";
-
-/** Why a policy denies or warns; items may say more than code and message. */
-export interface RuleReason {
-  readonly code: string;
-  readonly message: string;
-  readonly [extra: string]: JsonValue;
-}
-
-/**
- * Frozen, and nothing of it shared with the policy. Reasons are sorted by code, then message: rules make them as sets,
- * which OPA sorts and its WASM gives in the order of a hash table.
- */
-export interface Answer {
-  readonly allow: boolean;
-  readonly deny: readonly RuleReason[];
-  readonly warn: readonly RuleReason[];
-}
 
 export interface Policy {
   readonly name: string;
@@ -42,6 +29,11 @@ export interface Policy {
    * does not have.
    */
   evaluate(entrypoint: string, input: JsonObject): Answer;
+  /**
+   * Asks one entrypoint about a launch: what it answered to one that it cannot tell from this, else `evaluate` with the
+   * parts of the launch's Input that it reads. Throws as `evaluate` does.
+   */
+  judge(entrypoint: string, launch: Launch): Answer;
 }
 
 export interface PolicyLimits {
@@ -54,11 +46,6 @@ export interface PolicyLimits {
 /** 64 MiB. */
 export const DEFAULT_MAX_MEMORY_PAGES = 1024;
 export const DEFAULT_MAX_INPUT_BYTES = 1024 * 1024;
-
-const MAX_ITEMS = 256;
-const MAX_MESSAGE_CHARACTERS = 1024;
-const MAX_ITEM_DEPTH = 16;
-const CODE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 
 /**
  * Loads a bundle into WASM, so that what is wrong with it shows now. Throws PolicyError `wasm_invalid`, `wasm_abi`,
@@ -80,22 +67,62 @@ export function createPolicy(bundle: PolicyBundle, options: PolicyLimits = {}): 
     );
   }
   let busy = false;
+  const evaluate = (entrypoint: string, input: JsonObject): Answer => {
+    if (busy) throw new EvaluationError("policy_trap", "the policy was asked while it was answering");
+    busy = true;
+    try {
+      return readAnswer(wasm.evaluate(entrypoint, serialise(input, maxInputBytes)));
+    } finally {
+      busy = false;
+    }
+  };
+  const questions = new Map(bundle.entrypoints.map((entrypoint) => [entrypoint, questionOf(bundle, entrypoint)]));
   return Object.freeze({
     name: bundle.name,
     revision: bundle.revision,
     sha256: bundle.sha256,
     entrypoints: new Set(bundle.entrypoints),
     reads: bundle.reads,
-    evaluate(entrypoint: string, input: JsonObject): Answer {
-      if (busy) throw new EvaluationError("policy_trap", "the policy was asked while it was answering");
-      busy = true;
-      try {
-        return readAnswer(wasm.evaluate(entrypoint, serialise(input, maxInputBytes)));
-      } finally {
-        busy = false;
-      }
+    evaluate,
+    judge(entrypoint: string, launch: Launch): Answer {
+      const question = questions.get(entrypoint);
+      const before = question?.memo.find(launch);
+      if (before !== null && before !== undefined) return before;
+      const input = project(inputOf(launch) as unknown as JsonObject, question?.reads ?? null);
+      const answer = evaluate(entrypoint, input);
+      question?.memo.keep(launch, input, answer);
+      return answer;
     },
   });
+}
+
+/** What is known of an entrypoint's questions: the paths that it reads, null for all, and what it answered before. */
+function questionOf(bundle: PolicyBundle, entrypoint: string) {
+  const reads = bundle.readsTrusted ? (bundle.reads[entrypoint] ?? null) : null;
+  const names = bundle.readsTrusted ? (bundle.opaque[entrypoint] ?? []) : [];
+  const opaque = names.some((path) => path.join(".") === "enclave.mrenclave");
+  return { reads, memo: new AnswerMemo({ reads, opaque, data: bundle.data }) };
+}
+
+/** The parts of an input at these paths, each with all below it; the whole where `paths` is null. */
+export function project(input: JsonObject, paths: readonly (readonly string[])[] | null): JsonObject {
+  if (paths === null) return input;
+  const projected: Record<string, JsonValue> = {};
+  for (const path of paths) copyPath(input, projected, path);
+  return projected;
+}
+
+function copyPath(from: JsonObject, to: Record<string, JsonValue>, [key, ...rest]: readonly string[]): void {
+  if (key === undefined || !Object.hasOwn(from, key)) return;
+  const value = from[key] as JsonValue;
+  if (rest.length === 0 || !isJsonObject(value)) {
+    to[key] = value;
+    return;
+  }
+  const below = to[key];
+  const into: Record<string, JsonValue> = isJsonObject(below) ? { ...below } : {};
+  copyPath(value, into, rest);
+  to[key] = into;
 }
 
 const utf8 = new TextEncoder();
@@ -114,57 +141,4 @@ function serialise(input: JsonObject, maxInputBytes: number): Uint8Array {
     throw new EvaluationError("policy_input", `the input is ${bytes.length} bytes, expected at most ${maxInputBytes}`);
   }
   return bytes;
-}
-
-/** The one answer in a result set: exactly `[{"result": {allow, deny, warn}}]`. */
-function readAnswer(resultSet: unknown): Answer {
-  if (!Array.isArray(resultSet)) throw noAnswer("the result set is no array");
-  if (resultSet.length === 0)
-    throw new EvaluationError("policy_undefined", "the entrypoint is undefined for this input");
-  if (resultSet.length > 1) throw noAnswer(`the result set has ${resultSet.length} results, expected 1`);
-  const { result } = exactly(["result"], resultSet[0], "the result");
-  const { allow, deny, warn } = exactly(["allow", "deny", "warn"], result, "the answer");
-  if (typeof allow !== "boolean") throw noAnswer("allow is no boolean");
-  return Object.freeze({ allow, deny: readReasons(deny, "deny"), warn: readReasons(warn, "warn") });
-}
-
-function readReasons(items: unknown, list: "deny" | "warn"): readonly RuleReason[] {
-  if (!Array.isArray(items)) throw noAnswer(`${list} is no array`);
-  if (items.length > MAX_ITEMS) throw noAnswer(`${list} has ${items.length} items, expected at most ${MAX_ITEMS}`);
-  return Object.freeze(items.map((item, index) => readReason(item, `${list}[${index}]`)).sort(byCodeAndMessage));
-}
-
-function byCodeAndMessage(a: RuleReason, b: RuleReason): number {
-  if (a.code !== b.code) return a.code < b.code ? -1 : 1;
-  if (a.message !== b.message) return a.message < b.message ? -1 : 1;
-  return 0;
-}
-
-function readReason(item: unknown, where: string): RuleReason {
-  if (!isJsonObject(item)) throw noAnswer(`${where} is no object`);
-  const { code, message } = item;
-  if (typeof code !== "string" || !CODE.test(code)) throw noAnswer(`${where} has no code`);
-  if (typeof message !== "string") throw noAnswer(`${where} has no message`);
-  if (message.length > MAX_MESSAGE_CHARACTERS && [...message].length > MAX_MESSAGE_CHARACTERS) {
-    throw noAnswer(`${where} has a message of more than ${MAX_MESSAGE_CHARACTERS} characters`);
-  }
-  // INVARIANT: an object is copied to an object; code and message are checked above
-  return frozenJson(item, (fault) => noAnswer(`${where} ${fault}`), MAX_ITEM_DEPTH) as RuleReason;
-}
-
-/** `value` as an object that has these keys and no other. */
-function exactly<Key extends string>(
-  keys: readonly Key[],
-  value: unknown,
-  what: string,
-): Readonly<Record<Key, unknown>> {
-  if (!isJsonObject(value)) throw noAnswer(`${what} is no object`);
-  const missing = keys.find((key) => !Object.hasOwn(value, key));
-  if (missing !== undefined) throw noAnswer(`${what} has no ${missing}`);
-  if (Object.keys(value).length !== keys.length) throw noAnswer(`${what} has keys other than ${keys.join(", ")}`);
-  return value as Readonly<Record<Key, unknown>>;
-}
-
-function noAnswer(what: string): EvaluationError {
-  return new EvaluationError("policy_result", `the policy's answer cannot be used: ${what}`);
 }

@@ -3,14 +3,22 @@
  * Truth: Intel SDM vol. 3D, EINIT. It never allows, and an unknown platform value or bit is never a refusal.
  */
 
-import { checkEinit, type Launch, sigstructFindings, type TakenEvent } from "../../engine/index.js";
+import { checkEinit, isUnremarkable, type Launch, sigstructFindings, type TakenEvent } from "../../engine/index.js";
 import { type LaunchModule, type ModuleAnswer, PASS } from "../hook-defs.js";
 
 export function architecture(): LaunchModule {
   return { name: "architecture", hooks: { enclave_init: ({ launch }) => judge(launch) } };
 }
 
-function judge({ event, sigstruct, token, secs, mrsigner, signature }: Launch): ModuleAnswer {
+function judge(launch: Launch): ModuleAnswer {
+  const lepubkeyhash = hashInForce(launch.event);
+  return isUnremarkable(launch, lepubkeyhash) ? PASS : judgeByTable(launch, lepubkeyhash);
+}
+
+function judgeByTable(
+  { sigstruct, token, secs, mrsigner, signature }: Launch,
+  lepubkeyhash: string | null,
+): ModuleAnswer {
   if (sigstruct === null || mrsigner === null) return PASS;
   const { refusal } = checkEinit({
     sigstruct,
@@ -21,7 +29,7 @@ function judge({ event, sigstruct, token, secs, mrsigner, signature }: Launch): 
     miscselect: secs?.miscselect ?? null,
     miscselect_known: secs?.miscselect_known ?? null,
     cet_attributes: secs?.cet_attributes ?? null,
-    lepubkeyhash: hashInForce(event),
+    lepubkeyhash,
     mrsigner,
     signature,
   });

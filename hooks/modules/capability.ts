@@ -5,7 +5,7 @@
  * Only at enclave_init: before it, the grant may still come. Whether the signer may have the key is the policy's matter.
  */
 
-import { launchBits } from "../../engine/index.js";
+import { launchBit } from "../../engine/index.js";
 import { type HookCall, type LaunchModule, type ModuleAnswer, PASS } from "../hook-defs.js";
 
 export function capability(): LaunchModule {
@@ -14,7 +14,7 @@ export function capability(): LaunchModule {
 
 function provisionkey({ launch }: HookCall): ModuleAnswer {
   if (launch.event.grants.provisionkey.granted) return PASS;
-  const { provisionkey } = launchBits(launch);
+  const provisionkey = launchBit(launch, "provisionkey");
   switch (provisionkey) {
     case "off":
       return PASS;

@@ -6,8 +6,8 @@
  * enclaves whose memory a debugger can read.
  */
 
-import { ConfigError, launchBits } from "../../engine/index.js";
-import { type HookCall, type LaunchModule, type ModuleAnswer, type ModuleReason, PASS } from "../hook-defs.js";
+import { ConfigError, knownSigner, type Launch, launchBit } from "../../engine/index.js";
+import { type LaunchModule, type ModuleAnswer, type ModuleReason, PASS } from "../hook-defs.js";
 
 export const LOCKDOWN_LEVELS = ["none", "integrity", "confidentiality"] as const;
 export type LockdownLevel = (typeof LOCKDOWN_LEVELS)[number];
@@ -17,17 +17,18 @@ export function lockdown(level: LockdownLevel = "none"): LaunchModule {
   if (!LOCKDOWN_LEVELS.includes(level)) {
     throw new ConfigError("option", `lockdown must be one of ${LOCKDOWN_LEVELS.join(", ")}`);
   }
-  return { name: "lockdown", hooks: { enclave_init: (call) => floor(call, level) } };
+  return { name: "lockdown", hooks: level === "none" ? {} : { enclave_init: ({ launch }) => floor(launch, level) } };
 }
 
-function floor({ launch, input }: HookCall, level: LockdownLevel): ModuleAnswer {
-  if (level === "none") return PASS;
-  const { debug, einittokenkey } = launchBits(launch);
+function floor(launch: Launch, level: "integrity" | "confidentiality"): ModuleAnswer {
+  const debug = launchBit(launch, "debug");
+  const einittokenkey = launchBit(launch, "einittokenkey");
   const reasons: ModuleReason[] = [];
-  if (input.enclave?.signer?.key_is_public === true) {
+  const signer = launch.mrsigner === null ? null : knownSigner(launch.mrsigner);
+  if (signer?.key_is_public === true) {
     reasons.push({
       code: "lockdown_key_is_public",
-      message: `the private half of the signing key is public (${input.enclave.signer.name})`,
+      message: `the private half of the signing key is public (${signer.name})`,
     });
   }
   if (einittokenkey !== "off") {

@@ -8,11 +8,10 @@ import {
   entrypointOf,
   HOOKS,
   type HookName,
-  type JsonObject,
   type PolicyBundle,
   type PolicyLimits,
 } from "../../engine/index.js";
-import type { HookCall, ModuleAnswer } from "../hook-defs.js";
+import { ALLOW, type HookCall, type ModuleAnswer } from "../hook-defs.js";
 import type { PolicyLaunchModule } from "../registry.js";
 
 /**
@@ -25,11 +24,10 @@ export function policy(bundle: PolicyBundle, name = "policy", limits: PolicyLimi
   for (const hook of HOOKS) {
     const entrypoint = entrypointOf(hook);
     if (!loaded.entrypoints.has(entrypoint)) continue;
-    handlers[hook] = ({ input }) => {
-      // INVARIANT: Input is plain JSON by its type; only its interface lacks the index signature that says so.
-      const { allow, deny, warn } = loaded.evaluate(entrypoint, input as unknown as JsonObject);
+    handlers[hook] = ({ launch }) => {
+      const { allow, deny, warn } = loaded.judge(entrypoint, launch);
       if (deny.length > 0) return { answer: "deny", reasons: deny, warnings: warn };
-      if (allow) return { answer: "allow", warnings: warn };
+      if (allow) return warn.length === 0 ? ALLOW : { answer: "allow", warnings: warn };
       return { answer: "deny", reasons: [NOT_ALLOWED], warnings: warn };
     };
   }

@@ -67,6 +67,8 @@ describe("readBundle", () => {
       sha256: sha256(`launchgate-policy-v1\n${sha256(WASM)}\n${OWN.data_sha256}\n`),
       opa: "0.70.0",
       rules: [],
+      opaque: { "launch/decision": [] },
+      readsTrusted: false,
     });
   });
 

@@ -1,0 +1,116 @@
+/**
+ * Whole processes, as a user waits for them: Node alone, Node that loads Launchgate and decides once, and
+ * `launchgate eval`. Started in turns, one at a time, timed from spawn to exit.
+ */
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Io } from "../io.js";
+import { median, rounded } from "./statistics.js";
+
+export interface ProcessTimes {
+  readonly runs: number;
+  /** `node -e 0` */
+  readonly node_ms: number;
+  /** `node --input-type=module -e ""`: what a script that imports anything pays before it begins. */
+  readonly node_module_ms: number;
+  /** A script that imports Launchgate, loads the bundles, decides once and ends. */
+  readonly import_and_decide_ms: number;
+  /** Within that script: readBundle, createGate and the first decision, the import left out. */
+  readonly load_and_decide_ms: number;
+  /** `launchgate eval --sigstruct FILE --policy BUNDLE` */
+  readonly eval_ms: number;
+}
+
+export interface ProcessesGiven {
+  readonly runs: number;
+  readonly bundles: readonly Uint8Array[];
+  readonly event: object;
+  readonly sigstruct: Uint8Array;
+}
+
+const LIBRARY = new URL("../../hooks/index.js", import.meta.url).href;
+const PROGRAM = fileURLToPath(new URL("../main.js", import.meta.url));
+
+export function measureProcesses(given: ProcessesGiven, io: Io): ProcessTimes {
+  const folder = mkdtempSync(join(tmpdir(), "launchgate-bench-"));
+  try {
+    return inFolder(folder, given, io);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function inFolder(folder: string, { runs, bundles, event, sigstruct }: ProcessesGiven, io: Io): ProcessTimes {
+  const files = bundles.map((bytes, at) => write(folder, `policy-${at}.tar.gz`, bytes));
+  const eventFile = write(folder, "event.json", JSON.stringify(event));
+  const script = write(folder, "decide.mjs", decideScript(files, eventFile));
+  const signed = write(folder, "enclave.sig", sigstruct);
+  const policies = files.flatMap((file) => ["--policy", file]);
+  const commands = {
+    node: ["-e", "0"],
+    module: ["--input-type=module", "-e", ""],
+    decide: [script],
+    eval: [PROGRAM, "eval", "--sigstruct", signed, ...policies],
+  } as const;
+  const times = { node: [], module: [], decide: [], eval: [], inside: [] } as Record<
+    keyof typeof commands | "inside",
+    number[]
+  >;
+  // The first turn fills the file system's cache, and is not counted.
+  for (let run = 0; run <= runs; run += 1) {
+    for (const [name, args] of Object.entries(commands) as [keyof typeof commands, readonly string[]][]) {
+      const { ms, stdout } = spawn(args, folder, io);
+      if (run === 0) continue;
+      times[name].push(ms);
+      if (name === "decide") times.inside.push(Number(stdout) / 1e6);
+    }
+  }
+  return {
+    runs,
+    node_ms: rounded(median(times.node)),
+    node_module_ms: rounded(median(times.module)),
+    import_and_decide_ms: rounded(median(times.decide)),
+    load_and_decide_ms: rounded(median(times.inside)),
+    eval_ms: rounded(median(times.eval)),
+  };
+}
+
+function write(folder: string, name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, content, { mode: 0o600, flag: "wx" });
+  return path;
+}
+
+/** Prints the nanoseconds from the bundle's bytes to the decision. */
+function decideScript(bundles: readonly string[], event: string): string {
+  return `import { readFileSync } from "node:fs";
+import { createGate, readBundle } from ${JSON.stringify(LIBRARY)};
+const files = ${JSON.stringify(bundles)}.map((file) => readFileSync(file));
+const event = JSON.parse(readFileSync(${JSON.stringify(event)}, "utf8"));
+const start = process.hrtime.bigint();
+const { decision } = createGate({ policies: files.map((bytes) => readBundle(bytes)) }).decide(event);
+const end = process.hrtime.bigint();
+if (decision !== "allow" && decision !== "deny") throw new Error("no decision");
+process.stdout.write(String(end - start));
+`;
+}
+
+/** Exit 2 is a denial, and as long a way as an allow. */
+function spawn(args: readonly string[], cwd: string, { env }: Io): { readonly ms: number; readonly stdout: string } {
+  const start = process.hrtime.bigint();
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, args, {
+    cwd,
+    encoding: "utf8",
+    env: { PATH: env["PATH"] },
+    timeout: 60_000,
+  });
+  const ms = Number(process.hrtime.bigint() - start) / 1e6;
+  if (error !== undefined) throw error;
+  if (status !== 0 && status !== 2)
+    throw new Error(`node ${args.join(" ")} ended with ${status}: ${stderr.slice(0, 500)}`);
+  return { ms, stdout };
+}

@@ -1,0 +1,91 @@
+/** The report of one run, as `--format json` prints it: the shape, and the ratios in it that later runs are compared by. */
+
+import { cpus, totalmem } from "node:os";
+import type { PolicyIdentity } from "../../engine/index.js";
+import { packageVersion } from "../policy/shipped.js";
+import type { Comparison } from "./compare.js";
+import { type Figures, flatness, type Goal, quotient } from "./goals.js";
+import type { Growth } from "./memory.js";
+import type { Absent } from "./peers.js";
+import type { ProcessTimes } from "./processes.js";
+import type { Measured } from "./rounds.js";
+import type { ReasonsRow, RulesRow, SignersRow } from "./scaling.js";
+import { BASELINE } from "./sdk.js";
+import { rounded } from "./statistics.js";
+
+export const SCHEMA = "launchgate-bench-v1";
+
+export interface BenchReport {
+  readonly schema: typeof SCHEMA;
+  /** RFC 3339. */
+  readonly date: string;
+  readonly launchgate: string;
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memory_bytes: number;
+    readonly platform: string;
+    readonly node: string;
+    readonly v8: string;
+  };
+  readonly method: {
+    readonly quick: boolean;
+    readonly count: number;
+    readonly rounds: number;
+    readonly warmup: number;
+    /** Already taken off every time. */
+    readonly clock_overhead_ns: number;
+    readonly seconds: number;
+  };
+  /** As they were measured, with the generated listings. */
+  readonly policies: readonly PolicyIdentity[];
+  readonly signers: number;
+  readonly revoked: number;
+  readonly input_bytes: number;
+  readonly projected_bytes: number | null;
+  readonly subjects: readonly Measured[];
+  readonly processes: ProcessTimes | null;
+  readonly memory: readonly Growth[];
+  readonly scaling: {
+    readonly signers: readonly SignersRow[];
+    readonly rules: readonly RulesRow[];
+    readonly reasons: readonly ReasonsRow[];
+  };
+  /** What was not measured, and why. */
+  readonly absent: readonly Absent[];
+  readonly goals: readonly Goal[];
+  /** By name; more is worse in each. */
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly comparison: Comparison | null;
+}
+
+/** What one run costs by what else was measured in it. Peers and the baseline itself are nobody's regression. */
+export function ratiosOf({ subjects, signers, processes }: Figures): Readonly<Record<string, number>> {
+  const sdk = subjects.find(({ name }) => name === BASELINE)?.ns.median_ns;
+  const own = subjects.filter((subject) => subject.class !== "baseline" && subject.class !== "peer");
+  const all: readonly (readonly [string, number | null])[] = [
+    ...own.map(({ name, ns }) => [`${name} / ${BASELINE}`, quotient(ns.median_ns, sdk)] as const),
+    ["cold, most signers / fewest", flatness(signers, "cold_ns")],
+    ["warm, most signers / fewest", flatness(signers, "warm_ns")],
+    ["script that decides / node", quotient(processes?.import_and_decide_ms, processes?.node_ms)],
+    ["launchgate eval / node", quotient(processes?.eval_ms, processes?.node_ms)],
+  ];
+  const found = all.filter((entry): entry is readonly [string, number] => entry[1] !== null);
+  return Object.fromEntries(found.map(([name, ratio]) => [name, rounded(ratio)]));
+}
+
+export function aboutHere(): Pick<BenchReport, "schema" | "date" | "launchgate" | "machine"> {
+  return {
+    schema: SCHEMA,
+    date: new Date().toISOString(),
+    launchgate: packageVersion(),
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? "unknown",
+      cores: cpus().length,
+      memory_bytes: totalmem(),
+      platform: `${process.platform}/${process.arch}`,
+      node: process.versions.node,
+      v8: process.versions.v8,
+    },
+  };
+}

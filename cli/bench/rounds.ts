@@ -1,0 +1,112 @@
+/**
+ * The measuring itself: each subject warmed up, then timed call by call with the monotonic clock, in rounds in which all
+ * take their turn, so that whatever the machine does meanwhile happens to all of them and ratios are of one run.
+ */
+
+import { type Statistics, statisticsOf } from "./statistics.js";
+
+export type SubjectClass = "codec" | "decide" | "load" | "baseline" | "peer";
+
+/** One thing that is measured. Methods, so that a table can hold subjects of different work. */
+export interface Subject<Work = unknown> {
+  readonly name: string;
+  /** What one call does, said for people. */
+  readonly what: string;
+  readonly class: SubjectClass;
+  readonly count: number;
+  /** What the call will work on; not timed. `at` counts from 0 and never repeats. */
+  prepare(at: number): Work;
+  /** Timed. What it returns is used, so that no compiler can leave the work out. */
+  run(work: Work): number;
+  /** What it answers, in a word or two; asked once, after the timing. */
+  answer?(work: Work): string;
+}
+
+export interface Measured {
+  readonly name: string;
+  readonly class: SubjectClass;
+  readonly what: string;
+  readonly answer: string | null;
+  readonly ns: Statistics;
+}
+
+export interface Rounds {
+  readonly rounds: number;
+  /** Calls of each subject before any is timed, but never more than it is timed for. */
+  readonly warmup: number;
+  readonly progress?: (done: number) => void;
+}
+
+interface Run {
+  readonly subject: Subject;
+  readonly times: Uint32Array;
+  /** How often `prepare` was called. */
+  prepared: number;
+  timed: number;
+}
+
+/** Measures all, interleaved; the time that the clock and the loop take themselves, measured alike, is taken off. */
+export function measure(
+  subjects: readonly Subject[],
+  { rounds, warmup, progress }: Rounds,
+): { readonly overhead_ns: number; readonly measured: readonly Measured[] } {
+  const empty: Subject = { ...EMPTY, count: Math.max(1000, rounds * 100) };
+  const runs: readonly Run[] = [empty, ...subjects].map((subject) => ({
+    subject,
+    times: new Uint32Array(subject.count),
+    prepared: 0,
+    timed: 0,
+  }));
+  for (const run of runs) warmUp(run, Math.min(warmup, run.subject.count));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const run of rotated(runs, round)) block(run, Math.round((run.subject.count * round) / rounds));
+    progress?.(round / rounds);
+  }
+  const [overhead, ...measured] = runs;
+  const overhead_ns = overhead === undefined ? 0 : Math.round(statisticsOf(overhead.times).median_ns);
+  return { overhead_ns, measured: measured.map((run) => resultOf(run, overhead_ns)) };
+}
+
+const EMPTY: Omit<Subject, "count"> = {
+  name: "nothing",
+  what: "the clock and the loop",
+  class: "baseline",
+  prepare: () => null,
+  run: () => 0,
+};
+
+/** Nobody always follows the same neighbour. */
+function rotated<Item>(items: readonly Item[], by: number): readonly Item[] {
+  const at = by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
+
+/** Where the results go, so that they are used. */
+let sink = 0;
+
+function warmUp(run: Run, calls: number): void {
+  for (let call = 0; call < calls; call += 1) sink += run.subject.run(run.subject.prepare(run.prepared++));
+}
+
+function block(run: Run, until: number): void {
+  const { subject, times } = run;
+  for (; run.timed < until; run.timed += 1) {
+    const work = subject.prepare(run.prepared++);
+    const start = process.hrtime.bigint();
+    const result = subject.run(work);
+    const end = process.hrtime.bigint();
+    times[run.timed] = Number(end - start);
+    sink += result;
+  }
+  if (!Number.isFinite(sink)) throw new Error(`${subject.name} returned what is no number`);
+}
+
+function resultOf({ subject, times, prepared }: Run, overheadNs: number): Measured {
+  return {
+    name: subject.name,
+    class: subject.class,
+    what: subject.what,
+    answer: subject.answer?.(subject.prepare(prepared)) ?? null,
+    ns: statisticsOf(times, overheadNs),
+  };
+}

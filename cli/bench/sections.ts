@@ -1,0 +1,186 @@
+/** The report in words and tables, once, for Markdown and for a terminal alike. */
+
+import type { Growth } from "./memory.js";
+import type { BenchReport } from "./report.js";
+import type { Measured } from "./rounds.js";
+import { BASELINE } from "./sdk.js";
+import { rounded } from "./statistics.js";
+
+export interface Section {
+  readonly title: string;
+  readonly text: readonly string[];
+  /** The first row names the columns. */
+  readonly table?: readonly (readonly string[])[];
+}
+
+export function sectionsOf(report: BenchReport): readonly Section[] {
+  const all = [
+    goals(report),
+    decisions(report),
+    compared(report),
+    processes(report),
+    signers(report),
+    rules(report),
+    reasons(report),
+    memory(report),
+    comparison(report),
+    absent(report),
+    method(report),
+  ];
+  return all.filter((section) => section.text.length > 0 || (section.table?.length ?? 0) > 1);
+}
+
+function goals(report: BenchReport): Section {
+  const rows = report.goals.map(({ criterion, value, unit, met }) => [
+    met === null ? "not measured" : met ? "met" : "MISSED",
+    criterion,
+    value === null
+      ? ""
+      : unit === "times"
+        ? `${digits(value)} times`
+        : unit === "ms"
+          ? `${digits(value)} ms`
+          : bytes(value),
+  ]);
+  return { title: "Goals", text: [], table: [["", "goal", "found"], ...rows] };
+}
+
+const COLUMNS = ["", "median", "p90", "p99", "p99.9", "max", "per second", "by SDK", "answer", "what it is"];
+
+function decisions(report: BenchReport): Section {
+  const own = report.subjects.filter(({ class: kind }) => kind !== "peer" && kind !== "baseline");
+  return { title: "Launchgate", text: [], table: [COLUMNS, ...own.map((subject) => row(subject, report))] };
+}
+
+function compared(report: BenchReport): Section {
+  const others = report.subjects.filter(({ class: kind }) => kind === "peer" || kind === "baseline");
+  const text = others.some(({ class: kind }) => kind === "peer") ? PEERS : [];
+  return {
+    title: "Others on the same question",
+    text,
+    table: [COLUMNS, ...others.map((subject) => row(subject, report))],
+  };
+}
+
+const PEERS = [
+  "None of these decodes anything: each is handed facts that Launchgate makes from the bytes first. OPA evaluates the same Rego over the same data and the full Input document.",
+  "Cedar and Casbin decide on signer, product, lowest ISVSVN and revoked measurements alone: no attributes, origins, dates, exceptions or profiles, and no reasons beyond the id of a rule. The listing has one product and one lowest ISVSVN for all signers, which lets each hold it as one rule over a set or a role; Cedar has no map to look a signer up in, so its list is a set in the policy, or the host's.",
+];
+
+function row({ name, ns, answer, what }: Measured, report: BenchReport): readonly string[] {
+  const sdk = report.subjects.find((subject) => subject.name === BASELINE)?.ns.median_ns;
+  const times = [ns.median_ns, ns.p90_ns, ns.p99_ns, ns.p999_ns, ns.max_ns].map(time);
+  const by = sdk === undefined ? "" : `${digits(ns.median_ns / sdk)}`;
+  return [name, ...times, ns.per_second.toLocaleString("en"), by, answer ?? "", what];
+}
+
+function processes({ processes: found }: BenchReport): Section {
+  if (found === null) return { title: "", text: [] };
+  const ms = (value: number): string => `${digits(value)} ms`;
+  return {
+    title: "Whole processes",
+    text: [`Medians of ${found.runs} each, started in turns; the policy with all listings, read from a bundle.`],
+    table: [
+      ["process", "median", "beyond Node"],
+      ["node -e 0", ms(found.node_ms), ""],
+      ['node --input-type=module -e ""', ms(found.node_module_ms), ms(found.node_module_ms - found.node_ms)],
+      [
+        "a script that loads and decides once",
+        ms(found.import_and_decide_ms),
+        ms(found.import_and_decide_ms - found.node_ms),
+      ],
+      ["of which readBundle, createGate, decide", ms(found.load_and_decide_ms), ""],
+      ["launchgate eval", ms(found.eval_ms), ms(found.eval_ms - found.node_ms)],
+    ],
+  };
+}
+
+function signers({ scaling }: BenchReport): Section {
+  const rows = scaling.signers.map((found) => [
+    found.signers.toLocaleString("en"),
+    time(found.cold_ns),
+    time(found.warm_ns),
+    bytes(found.memory_bytes),
+    `${digits(found.load_ms)} ms`,
+  ]);
+  return {
+    title: "By listed signers",
+    text: [],
+    table: [["signers", "cold", "warm", "memory", "createGate"], ...rows],
+  };
+}
+
+function rules({ scaling }: BenchReport): Section {
+  const rows = scaling.rules.map((found) => [String(found.rules), time(found.cold_ns)]);
+  return { title: "By further deny rules", text: [], table: [["rules", "cold"], ...rows] };
+}
+
+function reasons({ scaling }: BenchReport): Section {
+  const rows = scaling.reasons.map((found) => [String(found.reasons), time(found.cold_ns)]);
+  return { title: "By reasons of one denial", text: [], table: [["reasons", "cold"], ...rows] };
+}
+
+function memory({ memory: found }: BenchReport): Section {
+  const rows = found.map((growth: Growth) => [
+    growth.subject,
+    bytes(growth.allocated_bytes_per_decision),
+    growth.decisions.toLocaleString("en"),
+    bytes(growth.before_bytes),
+    bytes(growth.after_bytes),
+    bytes(growth.growth_bytes),
+    bytes(growth.rss_growth_bytes),
+  ]);
+  const columns = ["", "allocated per decision", "decisions", "held before", "held after", "growth", "growth of RSS"];
+  return { title: "Memory", text: [], table: [columns, ...rows] };
+}
+
+function comparison({ comparison: found }: BenchReport): Section {
+  if (found === null) return { title: "", text: [] };
+  const rows = found.regressions.map(({ ratio, before, now, factor }) => [
+    ratio,
+    digits(before),
+    digits(now),
+    `${digits(factor)} times`,
+  ]);
+  const missing = found.missing.length === 0 ? [] : [`Not measured in this run: ${found.missing.join(", ")}.`];
+  return {
+    title: "Compared with the earlier run",
+    text: [`${found.compared} ratios, ${rows.length} of them more than ${found.threshold} times worse.`, ...missing],
+    table: [["ratio", "before", "now", "worse"], ...rows],
+  };
+}
+
+function absent({ absent: found }: BenchReport): Section {
+  return { title: "Not measured", text: [], table: [["", "why"], ...found.map(({ name, why }) => [name, why])] };
+}
+
+function method(report: BenchReport): Section {
+  const { machine, method: how } = report;
+  return {
+    title: "Method and machine",
+    text: [
+      `Every call is timed alone with the monotonic clock, after ${how.warmup.toLocaleString("en")} calls to warm up; the ${how.clock_overhead_ns} ns of the clock and the loop are taken off. The subjects take turns in ${how.rounds} rounds, so ratios are of one run. Events are made before each call, which is not timed: each cold one has an ENCLAVEHASH, signature, Q1 and Q2 of its own. Decision and reasons are read in every call. No RSA where EINIT follows, as by default.`,
+      `The data lists ${report.signers.toLocaleString("en")} signers with a product each and ${report.revoked.toLocaleString("en")} revoked measurements.`,
+      `${machine.cpu}, ${machine.cores} cores, ${bytes(machine.memory_bytes)}, ${machine.platform}, Node ${machine.node}, V8 ${machine.v8}; Launchgate ${report.launchgate}; ${report.date}, ${digits(how.seconds)} s${how.quick ? ", --quick" : ""}.`,
+      ...report.policies.map(
+        ({ name, revision, sha256 }) => `Policy ${[name, revision].filter(Boolean).join(" ")} sha256:${sha256}.`,
+      ),
+    ],
+  };
+}
+
+export function time(ns: number): string {
+  if (ns < 1000) return `${Math.round(ns)} ns`;
+  if (ns < 1e6) return `${digits(ns / 1000)} µs`;
+  return ns < 1e9 ? `${digits(ns / 1e6)} ms` : `${digits(ns / 1e9)} s`;
+}
+
+function bytes(count: number): string {
+  if (Math.abs(count) < 10_000) return `${count} B`;
+  return Math.abs(count) < 1e7 ? `${digits(count / 1024)} KiB` : `${digits(count / 1024 / 1024)} MiB`;
+}
+
+/** Three digits that count, none lost before the point. */
+function digits(value: number): string {
+  return Math.abs(value) >= 1000 ? String(Math.round(value)) : String(Number(rounded(value).toPrecision(3)));
+}
