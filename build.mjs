@@ -1,15 +1,17 @@
 /**
  * The build, in order: validators from the JSON Schemas (ajv, ahead of time), TypeScript to dist/, the shipped policies
- * to a bundle, and that bundle with the profiles embedded as a module, so that deciding reads no file and needs no OPA.
+ * to a bundle, what is in it embedded as a module, so that deciding reads no file and needs no OPA, and all of it packed
+ * into few files, so that it starts quickly.
  */
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Ajv } from "ajv";
 import standaloneCode from "ajv/dist/standalone/index.js";
+import { build } from "esbuild";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const generated = join(root, "engine", "generated");
@@ -26,6 +28,7 @@ function generateValidators() {
       strictTypes: false,
       strictRequired: false,
       allowUnionTypes: true,
+      inlineRefs: false,
     });
     const schema = JSON.parse(readFileSync(at("policies", "schema", `${name}.schema.json`), "utf8"));
     const imports = new Set();
@@ -48,18 +51,16 @@ function generateValidators() {
   }
 }
 
-/** `shipped` is null while the program that builds the policies is itself being built. */
+/** What the engine embeds of the shipped policies; null while the program that builds them is itself being built. */
 function generateShipped(shipped) {
-  writeFileSync(
-    join(generated, "shipped.js"),
-    `export const bundle = ${JSON.stringify(shipped?.bundle ?? "")};\n` +
-      `export const profiles = ${JSON.stringify(shipped?.profiles ?? {})};\n` +
-      `export const fragments = ${JSON.stringify(shipped?.fragments ?? {})};\n`,
-  );
+  const { bundle: _, ...embedded } = shipped ?? { policy: null, profiles: {}, fragments: {} };
+  const lines = Object.entries(embedded).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`);
+  writeFileSync(join(generated, "shipped.js"), lines.join(""));
   writeFileSync(
     join(generated, "shipped.d.ts"),
     'import type { JsonObject } from "../json.js";\n' +
-      "/** The shipped policy bundle, base64; empty until the build has made it. */\nexport const bundle: string;\n" +
+      'import type { EmbeddedPolicy } from "../policy/shipped.js";\n' +
+      "/** Null until the build has made it. */\nexport const policy: EmbeddedPolicy | null;\n" +
       "export const profiles: Readonly<Record<string, JsonObject>>;\n" +
       "export const fragments: Readonly<Record<string, JsonObject>>;\n",
   );
@@ -69,17 +70,52 @@ function compileTypeScript() {
   const require = createRequire(import.meta.url);
   const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
   execFileSync(process.execPath, [tsc, "-p", at("tsconfig.build.json")], { stdio: "inherit", cwd: root });
-  chmodSync(at("dist", "cli", "main.js"), 0o755);
 }
 
 const copyGenerated = () => cpSync(generated, at("dist", "engine", "generated"), { recursive: true });
 
+/**
+ * The library and the program in few files, so that starting is not mostly looking for files. Of the WASM SDK, its host
+ * builtins are left out: no policy that needs one is ever loaded, and what they import takes longer than a decision.
+ */
+async function bundleForStart() {
+  await build({
+    absWorkingDir: root,
+    entryPoints: { "cli/main": "dist/cli/main.js", "hooks/index": "dist/hooks/index.js" },
+    outdir: "dist",
+    chunkNames: "chunks/[name]-[hash]",
+    allowOverwrite: true,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20.19",
+    external: ["commander", "yaml", "picocolors", "@cedar-policy/*", "casbin"],
+    minifyWhitespace: true,
+    legalComments: "inline",
+    logLevel: "warning",
+    plugins: [
+      {
+        name: "no-host-builtins",
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /^\.\/builtins\/index$/ }, () => ({ path: "builtins", namespace: "none" }));
+          onLoad({ filter: /.*/, namespace: "none" }, () => ({ contents: "module.exports = {};" }));
+        },
+      },
+    ],
+  });
+}
+
 mkdirSync(generated, { recursive: true });
 rmSync(at("dist"), { recursive: true, force: true });
 generateValidators();
-if (!existsSync(join(generated, "shipped.js"))) generateShipped(null);
+generateShipped(null);
 compileTypeScript();
 copyGenerated();
 const { buildShipped } = await import(pathToFileURL(at("dist", "cli", "policy", "shipped.js")).href);
-generateShipped(await buildShipped());
+const shipped = await buildShipped();
+writeFileSync(at("dist", "policy.tar.gz"), Buffer.from(shipped.bundle, "base64"));
+generateShipped(shipped);
 copyGenerated();
+await bundleForStart();
+chmodSync(at("dist", "cli", "main.js"), 0o755);

@@ -6,11 +6,14 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
-import { bundle as embedded } from "../engine/generated/shipped.js";
+import { readBundle, shippedPolicy } from "../hooks/index.js";
 import { emptyFolder } from "./cli/policy/folder.js";
 import { ROOT } from "./support/cli.js";
 import { OPA } from "./support/policies.js";
 import { makeSigstruct } from "./support/sigstructs.js";
+
+/** The shipped bundle as the build has left it, base64. */
+const shipped = readFileSync(join(ROOT, "dist/policy.tar.gz")).toString("base64");
 
 /** With this process's environment, so that npm finds its cache and registry; npm's own variables are left out. */
 function run(program: string, args: readonly string[], cwd: string, more: NodeJS.ProcessEnv = {}) {
@@ -63,7 +66,7 @@ describe("npm pack, installed into an empty folder", () => {
     const places = [ROOT, realpathSync(ROOT), process.env["HOME"] ?? ROOT].filter((place) => place.length > 5);
     const telling = names.filter((name) => places.some((place) => readFileSync(join(installed, name)).includes(place)));
     expect(telling).toEqual([]);
-    const bundle = gunzipSync(Buffer.from(embedded, "base64"));
+    const bundle = gunzipSync(Buffer.from(shipped, "base64"));
     expect(places.filter((place) => bundle.includes(place))).toEqual([]);
   });
 
@@ -160,8 +163,15 @@ process.stdout.write((await buildShipped()).bundle);`;
     return output("sh", shell, root, more);
   }
 
+  test("is the policy that the engine embeds", () => {
+    const { wasm, readsTrusted: _, ...bundle } = readBundle(Buffer.from(shipped, "base64"));
+    const { wasm: embedded, readsTrusted: trusted, ...policy } = shippedPolicy();
+    expect(policy).toEqual(bundle);
+    expect([Buffer.from(embedded).equals(wasm), trusted]).toEqual([true, true]);
+  });
+
   test("comes out the same, byte for byte, when it is built again", () => {
-    expect(digest(rebuild(ROOT))).toBe(digest(embedded));
+    expect(digest(rebuild(ROOT))).toBe(digest(shipped));
   });
 
   test("comes out the same from another folder, in another time zone and locale, under another umask", () => {
@@ -171,12 +181,12 @@ process.stdout.write((await buildShipped()).bundle);`;
       cpSync(join(ROOT, part), join(copy, part), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
     const elsewhere = { TZ: "Pacific/Chatham", LC_ALL: "tr_TR.UTF-8", LANG: "tr_TR.UTF-8", HOME: copy };
-    expect(digest(rebuild(copy, elsewhere, "077"))).toBe(digest(embedded));
+    expect(digest(rebuild(copy, elsewhere, "077"))).toBe(digest(shipped));
   });
 
   test("is one that opa inspect understands", () => {
     const file = join(emptyFolder(), "shipped.tar.gz");
-    writeFileSync(file, Buffer.from(embedded, "base64"));
+    writeFileSync(file, Buffer.from(shipped, "base64"));
     const { manifest, namespaces } = JSON.parse(output(OPA, ["inspect", "--format", "json", file], ROOT));
     expect(manifest.metadata.launchgate).toMatchObject({ contract: 1, name: "launchgate", opa: "0.70.0" });
     expect(manifest.wasm.map(({ entrypoint }: { readonly entrypoint: string }) => entrypoint)).toEqual(

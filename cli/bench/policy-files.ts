@@ -4,7 +4,6 @@
  */
 
 import { statSync } from "node:fs";
-import { bundle as shippedBundle } from "../../engine/generated/shipped.js";
 import type { JsonObject, PolicyBundle } from "../../engine/index.js";
 import { readArchive } from "../../engine/policy/archive.js";
 import { DEFAULT_BUNDLE_MAX_BYTES, packBundle } from "../../engine/policy/bundle.js";
@@ -14,7 +13,7 @@ import type { Io } from "../io.js";
 import { compilePolicy, DEFAULT_POLICY_NAME } from "../policy/compile.js";
 import { effectiveFolderData } from "../policy/effective.js";
 import { findOpa } from "../policy/opa.js";
-import { policiesDir } from "../policy/shipped.js";
+import { policiesDir, shippedBundle } from "../policy/shipped.js";
 import type { SourceFile } from "../policy/sources.js";
 
 /** By path, as they lie in the bundle. */
@@ -22,10 +21,7 @@ export type BundleFiles = ReadonlyMap<string, Uint8Array>;
 
 /** The files of what `--policy` names, in its order; of the shipped bundle where it names nothing. */
 export async function policyFiles(paths: readonly string[], io: Io): Promise<readonly BundleFiles[]> {
-  const bundles =
-    paths.length === 0
-      ? [new Uint8Array(Buffer.from(shippedBundle, "base64"))]
-      : await Promise.all(paths.map((path) => bundleAt(path, io)));
+  const bundles = paths.length === 0 ? [shippedBundle()] : await Promise.all(paths.map((path) => bundleAt(path, io)));
   return bundles.map((bytes) => readArchive(bytes, DEFAULT_BUNDLE_MAX_BYTES));
 }
 

@@ -7,8 +7,9 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { pathToFileURL } from "node:url";
 import type { Io } from "../io.js";
+import { policiesDir } from "../policy/shipped.js";
 import { median, rounded } from "./statistics.js";
 
 export interface ProcessTimes {
@@ -17,12 +18,16 @@ export interface ProcessTimes {
   readonly node_ms: number;
   /** `node --input-type=module -e ""`: what a script that imports anything pays before it begins. */
   readonly node_module_ms: number;
-  /** A script that imports Launchgate, loads the bundles, decides once and ends. */
-  readonly import_and_decide_ms: number;
+  /** A script that imports Launchgate, decides once by the built-in policy and ends. */
+  readonly builtin_script_ms: number;
+  /** The same by the policies measured, read from bundles. */
+  readonly bundle_script_ms: number;
   /** Within that script: readBundle, createGate and the first decision, the import left out. */
-  readonly load_and_decide_ms: number;
-  /** `launchgate eval --sigstruct FILE --policy BUNDLE` */
+  readonly bundle_load_ms: number;
+  /** `launchgate eval --sigstruct FILE` */
   readonly eval_ms: number;
+  /** `launchgate eval --sigstruct FILE --policy BUNDLE` */
+  readonly eval_bundle_ms: number;
 }
 
 export interface ProcessesGiven {
@@ -32,8 +37,10 @@ export interface ProcessesGiven {
   readonly sigstruct: Uint8Array;
 }
 
-const LIBRARY = new URL("../../hooks/index.js", import.meta.url).href;
-const PROGRAM = fileURLToPath(new URL("../main.js", import.meta.url));
+/** As built: this very file may by then be part of another one. */
+const DIST = join(policiesDir(), "..", "dist");
+const LIBRARY = pathToFileURL(join(DIST, "hooks", "index.js")).href;
+const PROGRAM = join(DIST, "cli", "main.js");
 
 export function measureProcesses(given: ProcessesGiven, io: Io): ProcessTimes {
   const folder = mkdtempSync(join(tmpdir(), "launchgate-bench-"));
@@ -47,16 +54,21 @@ export function measureProcesses(given: ProcessesGiven, io: Io): ProcessTimes {
 function inFolder(folder: string, { runs, bundles, event, sigstruct }: ProcessesGiven, io: Io): ProcessTimes {
   const files = bundles.map((bytes, at) => write(folder, `policy-${at}.tar.gz`, bytes));
   const eventFile = write(folder, "event.json", JSON.stringify(event));
-  const script = write(folder, "decide.mjs", decideScript(files, eventFile));
+  const builtin = write(folder, "builtin.mjs", decideScript("", "{}", eventFile));
+  const reading = `const files = ${JSON.stringify(files)}.map((file) => readFileSync(file));`;
+  const loading = "{ policies: files.map((bytes) => readBundle(bytes)) }";
+  const bundle = write(folder, "bundle.mjs", decideScript(reading, loading, eventFile));
   const signed = write(folder, "enclave.sig", sigstruct);
   const policies = files.flatMap((file) => ["--policy", file]);
   const commands = {
     node: ["-e", "0"],
     module: ["--input-type=module", "-e", ""],
-    decide: [script],
-    eval: [PROGRAM, "eval", "--sigstruct", signed, ...policies],
+    builtin: [builtin],
+    bundle: [bundle],
+    eval: [PROGRAM, "eval", "--sigstruct", signed],
+    evalBundle: [PROGRAM, "eval", "--sigstruct", signed, ...policies],
   } as const;
-  const times = { node: [], module: [], decide: [], eval: [], inside: [] } as Record<
+  const times = { node: [], module: [], builtin: [], bundle: [], eval: [], evalBundle: [], inside: [] } as Record<
     keyof typeof commands | "inside",
     number[]
   >;
@@ -66,16 +78,18 @@ function inFolder(folder: string, { runs, bundles, event, sigstruct }: Processes
       const { ms, stdout } = spawn(args, folder, io);
       if (run === 0) continue;
       times[name].push(ms);
-      if (name === "decide") times.inside.push(Number(stdout) / 1e6);
+      if (name === "bundle") times.inside.push(Number(stdout) / 1e6);
     }
   }
   return {
     runs,
     node_ms: rounded(median(times.node)),
     node_module_ms: rounded(median(times.module)),
-    import_and_decide_ms: rounded(median(times.decide)),
-    load_and_decide_ms: rounded(median(times.inside)),
+    builtin_script_ms: rounded(median(times.builtin)),
+    bundle_script_ms: rounded(median(times.bundle)),
+    bundle_load_ms: rounded(median(times.inside)),
     eval_ms: rounded(median(times.eval)),
+    eval_bundle_ms: rounded(median(times.evalBundle)),
   };
 }
 
@@ -85,14 +99,14 @@ function write(folder: string, name: string, content: string | Uint8Array): stri
   return path;
 }
 
-/** Prints the nanoseconds from the bundle's bytes to the decision. */
-function decideScript(bundles: readonly string[], event: string): string {
+/** Prints the nanoseconds from what the policy is in memory to the decision. */
+function decideScript(before: string, gateOptions: string, event: string): string {
   return `import { readFileSync } from "node:fs";
 import { createGate, readBundle } from ${JSON.stringify(LIBRARY)};
-const files = ${JSON.stringify(bundles)}.map((file) => readFileSync(file));
+${before}
 const event = JSON.parse(readFileSync(${JSON.stringify(event)}, "utf8"));
 const start = process.hrtime.bigint();
-const { decision } = createGate({ policies: files.map((bytes) => readBundle(bytes)) }).decide(event);
+const { decision } = createGate(${gateOptions}).decide(event);
 const end = process.hrtime.bigint();
 if (decision !== "allow" && decision !== "deny") throw new Error("no decision");
 process.stdout.write(String(end - start));

@@ -67,7 +67,7 @@ export function ratiosOf({ subjects, signers, processes }: Figures): Readonly<Re
     ...own.map(({ name, ns }) => [`${name} / ${BASELINE}`, quotient(ns.median_ns, sdk)] as const),
     ["cold, most signers / fewest", flatness(signers, "cold_ns")],
     ["warm, most signers / fewest", flatness(signers, "warm_ns")],
-    ["script that decides / node", quotient(processes?.import_and_decide_ms, processes?.node_ms)],
+    ["script that loads a bundle and decides / node", quotient(processes?.bundle_script_ms, processes?.node_ms)],
     ["launchgate eval / node", quotient(processes?.eval_ms, processes?.node_ms)],
   ];
   const found = all.filter((entry): entry is readonly [string, number] => entry[1] !== null);

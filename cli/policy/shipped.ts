@@ -5,7 +5,9 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import type { JsonObject, ShippedData } from "../../engine/index.js";
+import { readBundle } from "../../engine/policy/bundle.js";
 import { effectiveData } from "../../engine/policy/data.js";
+import type { EmbeddedPolicy } from "../../engine/policy/shipped.js";
 import { compilePolicy } from "./compile.js";
 import { findOpa } from "./opa.js";
 
@@ -29,6 +31,11 @@ function packageDir(): string {
   return dir;
 }
 
+/** The shipped policies as the bundle that the build has made of them. */
+export function shippedBundle(): Uint8Array {
+  return new Uint8Array(readFileSync(join(packageDir(), "dist", "policy.tar.gz")));
+}
+
 /** Profiles and fragments as the folder has them now. */
 export function shippedData(): ShippedData {
   const profiles = join(policiesDir(), "profiles");
@@ -43,10 +50,12 @@ function documentsIn(dir: string): Readonly<Record<string, JsonObject>> {
 }
 
 /**
- * What the build embeds: the shipped bundle with the data of the default profile, and the data of all. Always with the
- * OPA that comes through npm, so that the same sources give the same bytes wherever they are built.
+ * What the build embeds: the shipped bundle with the data of the default profile, whole and in its parts, and the data of
+ * all. Always with the OPA that comes through npm, so that the same sources give the same bytes wherever they are built.
  */
-export async function buildShipped(): Promise<{ readonly bundle: string } & ShippedData> {
+export async function buildShipped(): Promise<
+  { readonly bundle: string; readonly policy: EmbeddedPolicy } & ShippedData
+> {
   const shipped = shippedData();
   const { bundle } = await compilePolicy({
     dir: policiesDir(),
@@ -55,5 +64,11 @@ export async function buildShipped(): Promise<{ readonly bundle: string } & Ship
     revision: packageVersion(),
     opa: findOpa({ env: {}, only: "package" }),
   });
-  return { ...shipped, bundle: Buffer.from(bundle).toString("base64") };
+  const { name, revision, wasm, data, entrypoints, reads, opaque, rules, opa } = readBundle(bundle);
+  const policy = { name, revision, wasm: base64(wasm), data, entrypoints, reads, opaque, rules, opa: opa ?? "" };
+  return { ...shipped, bundle: base64(bundle), policy };
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
 }

@@ -1,10 +1,23 @@
 /** The policies that come with the package, built and embedded: deciding with them needs no file and no OPA. */
 
 import { PolicyError } from "../errors.js";
-import { bundle, fragments, profiles } from "../generated/shipped.js";
+import { fragments, policy, profiles } from "../generated/shipped.js";
 import type { JsonObject } from "../json.js";
-import { type PolicyBundle, readBundle, withData } from "./bundle.js";
-import { DEFAULT_PROFILE, effectiveData, type ShippedData } from "./data.js";
+import { makeBundle, type OpaquePaths, type PolicyBundle, type PolicyRule, type ReadSets } from "./bundle.js";
+import { effectiveData, type ShippedData } from "./data.js";
+
+/** The shipped bundle as the build embeds it: its parts, the WASM as base64. */
+export interface EmbeddedPolicy {
+  readonly name: string;
+  readonly revision: string;
+  readonly wasm: string;
+  readonly data: JsonObject;
+  readonly entrypoints: readonly string[];
+  readonly reads: ReadSets;
+  readonly opaque: OpaquePaths;
+  readonly rules: readonly PolicyRule[];
+  readonly opa: string;
+}
 
 export const shippedData: ShippedData = Object.freeze({ profiles, fragments });
 
@@ -17,11 +30,12 @@ export interface ShippedPolicyOptions {
 
 /** @throws PolicyError where the profile is unknown or the data does not fit */
 export function shippedPolicy({ profile, data = [] }: ShippedPolicyOptions = {}): PolicyBundle {
-  if (bundle === "") throw new PolicyError("bundle_format", "the shipped policy was not built; run `npm run build`");
+  if (policy === null) throw new PolicyError("bundle_format", "the shipped policy was not built; run `npm run build`");
   const documents = profile === undefined ? data : [{ version: 1, profile }, ...data];
-  const shipped = readBundle(new Uint8Array(Buffer.from(bundle, "base64")), { trustReads: true });
-  if (documents.length === 0) return shipped;
-  return withData(shipped, { ...shipped.data, launchgate: effectiveData(documents, shippedData) });
+  return makeBundle({
+    ...policy,
+    wasm: Buffer.from(policy.wasm, "base64"),
+    data: documents.length === 0 ? policy.data : { ...policy.data, launchgate: effectiveData(documents, shippedData) },
+    readsTrusted: true,
+  });
 }
-
-export { DEFAULT_PROFILE };
