@@ -91,7 +91,6 @@ async function bundleForStart() {
     platform: "node",
     target: "node20.19",
     external: ["commander", "yaml", "picocolors", "@cedar-policy/*", "casbin"],
-    minifyWhitespace: true,
     legalComments: "inline",
     logLevel: "warning",
     plugins: [

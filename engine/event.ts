@@ -161,21 +161,30 @@ export class TakenEvent implements EventFields<Uint8Array> {
   readonly #token: Uint8Array | null;
   readonly #seen: SeenSigstruct | null;
 
+  /** Everything in the order of the fields: sources make millions of these. */
   constructor(
-    facts: EventFacts & { readonly secs: TakenSecs | null },
+    hook: HookName,
+    id: string | null,
+    time: number,
+    origin: Origin,
+    platform: EventFacts["platform"],
+    grants: EventFacts["grants"],
+    secs: TakenSecs | null,
+    deadline_ms: number | null,
+    synthetic: boolean,
     sigstruct: Uint8Array | null,
     token: Uint8Array | null,
     seen: SeenSigstruct | null,
   ) {
-    this.hook = facts.hook;
-    this.id = facts.id;
-    this.time = facts.time;
-    this.origin = facts.origin;
-    this.platform = facts.platform;
-    this.grants = facts.grants;
-    this.secs = facts.secs;
-    this.deadline_ms = facts.deadline_ms;
-    this.synthetic = facts.synthetic;
+    this.hook = hook;
+    this.id = id;
+    this.time = time;
+    this.origin = origin;
+    this.platform = platform;
+    this.grants = grants;
+    this.secs = secs;
+    this.deadline_ms = deadline_ms;
+    this.synthetic = synthetic;
     this.#sigstruct = sigstruct;
     this.#token = token;
     this.#seen = seen;
@@ -226,9 +235,24 @@ export function takeEvent(given: unknown, recent: Recent = new Recent()): TakenE
   const bytes = takeStructure("sigstruct", sigstruct);
   const seen = bytes?.length === SIGSTRUCT_SIZE ? recent.see(bytes) : null;
   // INVARIANT: the schema has just proved every field's type.
-  const facts = copy as unknown as EventFacts;
-  const secs = facts.secs === null ? null : new TakenSecs(facts.secs, secsWords(facts.secs));
-  return new TakenEvent({ ...facts, secs }, seen?.bytes ?? bytes, takeStructure("token", token), seen);
+  const { hook, id, time, origin, platform, grants, secs, deadline_ms, synthetic } = copy as unknown as EventFacts;
+  const ownSecs = secs === null ? null : new TakenSecs(secs, secsWords(secs));
+  const ownBytes = seen?.bytes ?? bytes;
+  const ownToken = takeStructure("token", token);
+  return new TakenEvent(
+    hook,
+    id,
+    time,
+    origin,
+    platform,
+    grants,
+    ownSecs,
+    deadline_ms,
+    synthetic,
+    ownBytes,
+    ownToken,
+    seen,
+  );
 }
 
 function secsWords(secs: SecsFields): SecsWords {

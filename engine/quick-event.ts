@@ -10,7 +10,19 @@ import { isBytesOfLength, type LaunchEvent, type SecsFields, type SecsWords, Tak
 import type { Recent } from "./recent.js";
 import { EINITTOKEN_SIZE } from "./sgx/einittoken.js";
 import { SIGSTRUCT_SIZE } from "./sgx/sigstruct.js";
-import { WordReader } from "./words.js";
+import { word64 } from "./words.js";
+
+/**
+ * Parts of events as they were last taken, frozen: one event after the other says the same of its platform, its grants and
+ * its SECS, and then nothing new has to be made of it. INVARIANT: a part is used again only where all that it says is equal.
+ */
+let lastPlatform: LaunchEvent["platform"] = Object.freeze({ flc: null, lepubkeyhash: null });
+let lastGrants: LaunchEvent["grants"] = frozenGrants(false, null);
+let lastSecs: TakenSecs | null = null;
+
+function frozenGrants(granted: boolean, how: LaunchEvent["grants"]["provisionkey"]["how"]): LaunchEvent["grants"] {
+  return Object.freeze({ provisionkey: Object.freeze({ granted, how }) });
+}
 
 /** The event, or null where it has to be looked at thoroughly. Throws only what a getter or proxy throws. */
 export function takeQuickly(given: unknown, recent: Recent): TakenEvent | null {
@@ -32,21 +44,19 @@ export function takeQuickly(given: unknown, recent: Recent): TakenEvent | null {
   if (!isBytesOfLength(sigstruct, SIGSTRUCT_SIZE)) return null;
   if (token !== null && !isBytesOfLength(token, EINITTOKEN_SIZE)) return null;
   const seen = recent.see(sigstruct);
+  const ownToken = token === null ? null : new Uint8Array(token);
   return new TakenEvent(
-    {
-      v,
-      hook,
-      id,
-      time,
-      origin: ownOrigin,
-      platform: ownPlatform,
-      grants: ownGrants,
-      secs: ownSecs,
-      deadline_ms,
-      synthetic,
-    },
+    hook,
+    id,
+    time,
+    ownOrigin,
+    ownPlatform,
+    ownGrants,
+    ownSecs,
+    deadline_ms,
+    synthetic,
     seen.bytes,
-    token === null ? null : new Uint8Array(token),
+    ownToken,
     seen,
   );
 }
@@ -109,9 +119,11 @@ function takeVm(given: unknown): LaunchEvent["origin"]["vm"] {
 function takePlatform(given: unknown): LaunchEvent["platform"] | null {
   if (!isObject(given, 2)) return null;
   const { flc, lepubkeyhash } = given as LaunchEvent["platform"];
+  if (flc === lastPlatform.flc && lepubkeyhash === lastPlatform.lepubkeyhash) return lastPlatform;
   if (flc !== null && typeof flc !== "boolean") return null;
   if (lepubkeyhash !== null && !(typeof lepubkeyhash === "string" && /^[0-9a-f]{64}$/.test(lepubkeyhash))) return null;
-  return { flc, lepubkeyhash };
+  lastPlatform = Object.freeze({ flc, lepubkeyhash });
+  return lastPlatform;
 }
 
 function takeGrants(given: unknown): LaunchEvent["grants"] | null {
@@ -119,24 +131,13 @@ function takeGrants(given: unknown): LaunchEvent["grants"] | null {
   const { provisionkey } = given as LaunchEvent["grants"];
   if (!isObject(provisionkey, 2)) return null;
   const { granted, how } = provisionkey;
+  const last = lastGrants.provisionkey;
+  if (granted === last.granted && how === last.how) return lastGrants;
   if (typeof granted !== "boolean") return null;
   if (how !== null && how !== "fd" && how !== "vm-cap" && how !== "config") return null;
-  return { provisionkey: { granted, how } };
+  lastGrants = frozenGrants(granted, how);
+  return lastGrants;
 }
-
-/** One for each field of a SECS that is a word. */
-const WORDS = {
-  flags: new WordReader(16),
-  xfrm: new WordReader(16),
-  knownFlags: new WordReader(16),
-  knownXfrm: new WordReader(16),
-  allowedFlags: new WordReader(16),
-  allowedXfrm: new WordReader(16),
-  miscselect: new WordReader(8),
-  miscselectKnown: new WordReader(8),
-  cet: new WordReader(2),
-  size: new WordReader(16),
-} as const;
 
 function takeSecs(given: unknown): TakenSecs | null {
   if (!isObject(given, 9)) return null;
@@ -144,35 +145,56 @@ function takeSecs(given: unknown): TakenSecs | null {
   const { attributes, attributes_known: known, attributes_allowed: allowed, configid, configsvn, size } = fields;
   const { miscselect, miscselect_known, cet_attributes } = fields;
   if (!isObject(attributes, 2) || !isObject(known, 2) || (allowed !== null && !isObject(allowed, 2))) return null;
-  // Each is read once: what was checked is what is kept.
+  // Each is read once: what was checked is what is kept. Texts that are no texts are equal to no last one.
   const { flags, xfrm } = attributes;
   const { flags: knownFlags, xfrm: knownXfrm } = known;
   const allowedFlags = allowed === null ? null : allowed.flags;
   const allowedXfrm = allowed === null ? null : allowed.xfrm;
+  const last = lastSecs;
+  if (
+    last !== null &&
+    flags === last.attributes.flags &&
+    xfrm === last.attributes.xfrm &&
+    knownFlags === last.attributes_known.flags &&
+    knownXfrm === last.attributes_known.xfrm &&
+    allowedFlags === (last.attributes_allowed?.flags ?? null) &&
+    allowedXfrm === (last.attributes_allowed?.xfrm ?? null) &&
+    (allowed === null) === (last.attributes_allowed === null) &&
+    miscselect === last.miscselect &&
+    miscselect_known === last.miscselect_known &&
+    cet_attributes === last.cet_attributes &&
+    configid === last.configid &&
+    configsvn === last.configsvn &&
+    size === last.size
+  ) {
+    return last;
+  }
   const words = {
-    flags: WORDS.flags.read(flags),
-    xfrm: WORDS.xfrm.read(xfrm),
-    knownFlags: WORDS.knownFlags.read(knownFlags),
-    knownXfrm: WORDS.knownXfrm.read(knownXfrm),
-    allowedFlags: allowedFlags === null ? null : WORDS.allowedFlags.read(allowedFlags),
-    allowedXfrm: allowedXfrm === null ? null : WORDS.allowedXfrm.read(allowedXfrm),
-    miscselect: miscselect === null ? null : WORDS.miscselect.read(miscselect),
-    miscselectKnown: miscselect_known === null ? null : WORDS.miscselectKnown.read(miscselect_known),
-    cet: cet_attributes === null ? null : WORDS.cet.read(cet_attributes),
+    flags: word64(flags),
+    xfrm: word64(xfrm),
+    knownFlags: word64(knownFlags),
+    knownXfrm: word64(knownXfrm),
+    allowedFlags: allowedFlags === null ? null : word64(allowedFlags),
+    allowedXfrm: allowedXfrm === null ? null : word64(allowedXfrm),
+    miscselect: miscselect === null ? null : word64(miscselect, 8),
+    miscselectKnown: miscselect_known === null ? null : word64(miscselect_known, 8),
+    cet: cet_attributes === null ? null : word64(cet_attributes, 2),
   };
   if (words.flags === null || words.xfrm === null || words.knownFlags === null || words.knownXfrm === null) return null;
   if (allowed !== null && (words.allowedFlags === null || words.allowedXfrm === null)) return null;
   if (miscselect !== null && words.miscselect === null) return null;
   if (miscselect_known !== null && words.miscselectKnown === null) return null;
-  if ((cet_attributes !== null && words.cet === null) || (size !== null && WORDS.size.read(size) === null)) return null;
+  if ((cet_attributes !== null && words.cet === null) || (size !== null && word64(size) === null)) return null;
   if (configid !== null && !(typeof configid === "string" && /^[0-9a-f]{128}$/.test(configid))) return null;
   if (configsvn !== null && !(Number.isInteger(configsvn) && configsvn >= 0 && configsvn <= 0xffff)) return null;
-  return new TakenSecs(
+  lastSecs = new TakenSecs(
     {
-      attributes: { flags, xfrm },
-      attributes_known: { flags: knownFlags, xfrm: knownXfrm },
+      attributes: Object.freeze({ flags, xfrm }),
+      attributes_known: Object.freeze({ flags: knownFlags, xfrm: knownXfrm }),
       attributes_allowed:
-        allowedFlags === null || allowedXfrm === null ? null : { flags: allowedFlags, xfrm: allowedXfrm },
+        allowedFlags === null || allowedXfrm === null
+          ? null
+          : Object.freeze({ flags: allowedFlags, xfrm: allowedXfrm }),
       miscselect,
       miscselect_known,
       cet_attributes,
@@ -180,6 +202,8 @@ function takeSecs(given: unknown): TakenSecs | null {
       configsvn,
       size,
     },
-    words as SecsWords,
+    Object.freeze(words) as SecsWords,
   );
+  Object.freeze(lastSecs);
+  return lastSecs;
 }

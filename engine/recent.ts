@@ -106,26 +106,25 @@ export class SeenSigstruct {
 export class Recent {
   readonly #sigstructs: (SeenSigstruct | undefined)[] = new Array(SIGSTRUCTS).fill(undefined);
   readonly #signers: (SeenSigner | undefined)[] = new Array(SIGNERS).fill(undefined);
-  readonly #scratch = new Uint8Array(SIGSTRUCT_SIZE);
-  readonly #scratchWords = new Uint32Array(this.#scratch.buffer);
   #slab = new ArrayBuffer(0);
   #used = SLAB_SIGSTRUCTS;
 
-  /** Takes over 1808 bytes, read once. Whether they are 1808 is for the caller to have checked. */
+  /**
+   * Takes over 1808 bytes: a private copy, or the one that was made of equal bytes before. Whether they are 1808 is for the
+   * caller to have checked. Bytes that change meanwhile make no difference: what is returned is private, whole, and what
+   * the decision will name.
+   */
   see(given: Uint8Array): SeenSigstruct {
-    this.#scratch.set(given);
-    const words = this.#scratchWords;
     // Any mixture does: it only chooses the table's entry, and equality of all bytes decides.
-    const slot =
-      ((words[WORD.enclavehash] as number) ^ (words[130] as number) ^ (words[WORD.isv] as number)) & (SIGSTRUCTS - 1);
+    const slot = mixture(given);
     const there = this.#sigstructs[slot];
-    if (there !== undefined && compare(there.bytes, this.#scratch) === 0) return there;
-    const fresh = this.#keep();
+    if (there !== undefined && compare(there.bytes, given) === 0) return there;
+    const fresh = this.#keep(given);
     this.#sigstructs[slot] = fresh;
     return fresh;
   }
 
-  #keep(): SeenSigstruct {
+  #keep(given: Uint8Array): SeenSigstruct {
     if (this.#used === SLAB_SIGSTRUCTS) {
       this.#slab = new ArrayBuffer(SLAB_SIGSTRUCTS * SIGSTRUCT_SIZE);
       this.#used = 0;
@@ -133,7 +132,7 @@ export class Recent {
     const offset = this.#used * SIGSTRUCT_SIZE;
     this.#used += 1;
     const bytes = new Uint8Array(this.#slab, offset, SIGSTRUCT_SIZE);
-    bytes.set(this.#scratch);
+    bytes.set(given);
     return new SeenSigstruct(bytes, new Uint32Array(this.#slab, offset, WORDS), this.#signerOf(bytes));
   }
 
@@ -148,6 +147,14 @@ export class Recent {
     this.#signers[slot] = fresh;
     return fresh;
   }
+}
+
+/** From bytes of ENCLAVEHASH, of the signature and of the ids. */
+function mixture(bytes: Uint8Array): number {
+  const at = (index: number): number => bytes[index] as number;
+  const low = at(ENCLAVEHASH) ^ at(520) ^ at(1026);
+  const high = at(ENCLAVEHASH + 1) ^ at(521) ^ at(1024);
+  return ((high << 8) | low) & (SIGSTRUCTS - 1);
 }
 
 const HEADER = wordsOf(SIGSTRUCT_HEADER);

@@ -15,24 +15,3 @@ export function word64(text: unknown, digits = 16): Word64 | null {
   const padded = text.slice(2).padStart(16, "0");
   return Object.freeze({ low: Number.parseInt(padded.slice(8), 16), high: Number.parseInt(padded.slice(0, 8), 16) });
 }
-
-/** Reads one field, event after event: it says the same as in the last event more often than not. */
-export class WordReader {
-  readonly #digits: number;
-  #text = "0x0";
-  #word: Word64 = Object.freeze({ low: 0, high: 0 });
-
-  constructor(digits: number) {
-    this.#digits = digits;
-  }
-
-  read(text: unknown): Word64 | null {
-    if (text === this.#text) return this.#word;
-    const word = word64(text, this.#digits);
-    if (word !== null) {
-      this.#text = text as string;
-      this.#word = word;
-    }
-    return word;
-  }
-}

@@ -61,6 +61,9 @@ export interface Gate {
   readonly modules: readonly string[];
 }
 
+/** Why nothing allowed, where nothing did. */
+type Fallback = "no_allow" | "no_policy";
+
 /** One module's place in the walk of one hook. */
 interface Step {
   readonly name: string;
@@ -104,15 +107,16 @@ export class Registry {
     if (this.#sealed) throw new ConfigError("sealed", "the stack is sealed already");
     this.#checkOrder(options);
     this.#sealed = true;
-    const walks = new Map(HOOKS.map((hook) => [hook, this.#steps(hook, options)]));
+    const fallback: Fallback = this.#hasPolicy() ? "no_allow" : "no_policy";
+    const walks = new Map(HOOKS.map((hook) => [hook, stepsOf(this.#steps(hook, options), fallback)]));
     const policy = Object.freeze(options.order.flatMap((name) => policyOf(this.#modules.get(name))));
     const judge: Judge = Object.freeze({
       policy,
       generation: options.generation ?? 1,
       signatureCheck: options.signatureCheck,
       recent: options.recent ?? new Recent(),
-      walk: (launch: Launch) =>
-        walk(walks.get(launch.event.hook) ?? [], launch, policy.length > 0 ? "no_allow" : "no_policy"),
+      // INVARIANT: the map has every hook that the event's schema has.
+      walk: (launch: Launch) => walk(walks.get(launch.event.hook) as Steps, launch, fallback),
     });
     return Object.freeze({
       decide: (event: unknown) => decideEvent(event, judge).decision,
@@ -121,6 +125,10 @@ export class Registry {
       policy,
       modules: Object.freeze([...options.order]),
     });
+  }
+
+  #hasPolicy(): boolean {
+    return [...this.#modules.values()].some((module) => policyOf(module).length > 0);
   }
 
   #checkOrder({ order, permissive = [] }: StackOptions): void {
@@ -180,15 +188,34 @@ function policyOf(module: LaunchModule | undefined): readonly PolicyIdentity[] {
   return module !== undefined && "policy" in module ? [(module as PolicyLaunchModule).policy] : [];
 }
 
-function walk(steps: readonly Step[], launch: Launch, fallback: "no_allow" | "no_policy"): Walk {
+/** What the modules say of nearly every launch: each that may allow does, the others pass. */
+interface Steps {
+  readonly steps: readonly Step[];
+  readonly usual: Walk;
+}
+
+function stepsOf(steps: readonly Step[], fallback: Fallback): Steps {
+  const opinions = Object.freeze(steps.map(usualOpinion));
+  return Object.freeze({ steps, usual: Object.freeze({ verdict: combine(opinions, fallback), opinions }) });
+}
+
+function usualOpinion({ mayAllow, handler, allows, passes }: Step): Opinion {
+  return mayAllow && handler !== null ? allows : passes;
+}
+
+function walk({ steps, usual }: Steps, launch: Launch, fallback: Fallback): Walk {
   const call = new Call(launch);
-  const opinions: Opinion[] = [];
-  for (const step of steps) {
-    const opinion = ask(step, call);
+  let opinions: Opinion[] | null = null;
+  for (let at = 0; at < steps.length; at += 1) {
+    const opinion = ask(steps[at] as Step, call);
+    if (opinions === null) {
+      if (opinion === usual.opinions[at]) continue;
+      opinions = usual.opinions.slice(0, at);
+    }
     opinions.push(opinion);
     if (opinion.answer === "deny" && !opinion.permissive) break;
   }
-  return { verdict: combine(opinions, fallback), opinions };
+  return opinions === null ? usual : { verdict: combine(opinions, fallback), opinions };
 }
 
 class Call implements HookCall {

@@ -2,7 +2,7 @@
 
 import type { Growth } from "./memory.js";
 import type { ProcessTimes } from "./processes.js";
-import type { Measured } from "./rounds.js";
+import { costOf, type Measured } from "./rounds.js";
 import type { SignersRow } from "./scaling.js";
 import { BASELINE } from "./sdk.js";
 import { rounded } from "./statistics.js";
@@ -33,8 +33,11 @@ const GROWTH_BYTES = 1024 * 1024;
 
 export function goalsOf({ subjects, signers, memory, processes }: Figures): readonly Goal[] {
   const ns = (name: string) => subjects.find((subject) => subject.name === name)?.ns;
-  const sdk = ns(BASELINE)?.median_ns;
-  const faster = (name: string): number | null => quotient(sdk, ns(name)?.median_ns);
+  const cost = (name: string): number | undefined => {
+    const found = subjects.find((subject) => subject.name === name);
+    return found === undefined ? undefined : costOf(found);
+  };
+  const faster = (name: string): number | null => quotient(cost(BASELINE), cost(name));
   const tail = (name: string): number | null => quotient(ns(name)?.p99_ns, ns(name)?.median_ns);
   const grown = (name: string): number | null => memory.find(({ subject }) => subject === name)?.growth_bytes ?? null;
   const sizes = signers.length === 0 ? "" : ` (here ${signers[0]?.signers} to ${signers.at(-1)?.signers})`;

@@ -8,7 +8,7 @@ import { type Figures, flatness, type Goal, quotient } from "./goals.js";
 import type { Growth } from "./memory.js";
 import type { Absent } from "./peers.js";
 import type { ProcessTimes } from "./processes.js";
-import type { Measured } from "./rounds.js";
+import { costOf, type Measured } from "./rounds.js";
 import type { ReasonsRow, RulesRow, SignersRow } from "./scaling.js";
 import { BASELINE } from "./sdk.js";
 import { rounded } from "./statistics.js";
@@ -61,10 +61,11 @@ export interface BenchReport {
 
 /** What one run costs by what else was measured in it. Peers and the baseline itself are nobody's regression. */
 export function ratiosOf({ subjects, signers, processes }: Figures): Readonly<Record<string, number>> {
-  const sdk = subjects.find(({ name }) => name === BASELINE)?.ns.median_ns;
+  const baseline = subjects.find(({ name }) => name === BASELINE);
+  const sdk = baseline === undefined ? undefined : costOf(baseline);
   const own = subjects.filter((subject) => subject.class !== "baseline" && subject.class !== "peer");
   const all: readonly (readonly [string, number | null])[] = [
-    ...own.map(({ name, ns }) => [`${name} / ${BASELINE}`, quotient(ns.median_ns, sdk)] as const),
+    ...own.map((subject) => [`${subject.name} / ${BASELINE}`, quotient(costOf(subject), sdk)] as const),
     ["cold, most signers / fewest", flatness(signers, "cold_ns")],
     ["warm, most signers / fewest", flatness(signers, "warm_ns")],
     ["script that loads a bundle and decides / node", quotient(processes?.bundle_script_ms, processes?.node_ms)],

@@ -8,7 +8,7 @@ import { findOpa, type Opa } from "../policy/opa.js";
 import { policiesDir } from "../policy/shipped.js";
 import { withStaged } from "../policy/staging.js";
 import { collector, heldBytes } from "./memory.js";
-import { type Measured, measure, type Subject } from "./rounds.js";
+import { costOf, type Measured, measure, type Subject } from "./rounds.js";
 import { rounded } from "./statistics.js";
 import { decideSubject } from "./subjects.js";
 import { eventStream, withListings } from "./workload.js";
@@ -86,7 +86,7 @@ const percent = (what: string, done: number): string => `${what} ${Math.round(10
 const medians =
   (measured: readonly Measured[]) =>
   (name: string): number =>
-    measured.find((found) => found.name === name)?.ns.median_ns ?? Number.NaN;
+    measured.filter((found) => found.name === name).map(costOf)[0] ?? Number.NaN;
 
 function coldAndWarm(gate: Gate, template: Uint8Array, name: string, count: number): readonly Subject[] {
   const cold = eventStream({ template, signers: "listed", enclaves: "new" });

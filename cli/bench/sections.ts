@@ -2,7 +2,7 @@
 
 import type { Growth } from "./memory.js";
 import type { BenchReport } from "./report.js";
-import type { Measured } from "./rounds.js";
+import { costOf, type Measured } from "./rounds.js";
 import { BASELINE } from "./sdk.js";
 import { rounded } from "./statistics.js";
 
@@ -45,7 +45,19 @@ function goals(report: BenchReport): Section {
   return { title: "Goals", text: [], table: [["", "goal", "found"], ...rows] };
 }
 
-const COLUMNS = ["", "median", "p90", "p99", "p99.9", "max", "per second", "by SDK", "answer", "what it is"];
+const COLUMNS = [
+  "",
+  "in a row",
+  "alone, median",
+  "p90",
+  "p99",
+  "p99.9",
+  "max",
+  "per second",
+  "by SDK",
+  "answer",
+  "what it is",
+];
 
 function decisions(report: BenchReport): Section {
   const own = report.subjects.filter(({ class: kind }) => kind !== "peer" && kind !== "baseline");
@@ -67,10 +79,12 @@ const PEERS = [
   "Cedar and Casbin decide on signer, product, lowest ISVSVN and revoked measurements alone: no attributes, origins, dates, exceptions or profiles, and no reasons beyond the id of a rule. The listing has one product and one lowest ISVSVN for all signers, which lets each hold it as one rule over a set or a role; Cedar has no map to look a signer up in, so its list is a set in the policy, or the host's.",
 ];
 
-function row({ name, ns, answer, what }: Measured, report: BenchReport): readonly string[] {
-  const sdk = report.subjects.find((subject) => subject.name === BASELINE)?.ns.median_ns;
-  const times = [ns.median_ns, ns.p90_ns, ns.p99_ns, ns.p999_ns, ns.max_ns].map(time);
-  const by = sdk === undefined ? "" : `${digits(ns.median_ns / sdk)}`;
+function row(subject: Measured, report: BenchReport): readonly string[] {
+  const { name, ns, answer, what } = subject;
+  const baseline = report.subjects.find((other) => other.name === BASELINE);
+  const sdk = baseline === undefined ? undefined : costOf(baseline);
+  const times = [costOf(subject), ns.median_ns, ns.p90_ns, ns.p99_ns, ns.p999_ns, ns.max_ns].map(time);
+  const by = sdk === undefined ? "" : `${digits(costOf(subject) / sdk)}`;
   return [name, ...times, ns.per_second.toLocaleString("en"), by, answer ?? "", what];
 }
 
@@ -160,7 +174,7 @@ function method(report: BenchReport): Section {
   return {
     title: "Method and machine",
     text: [
-      `Every call is timed alone with the monotonic clock, after ${how.warmup.toLocaleString("en")} calls to warm up; the ${how.clock_overhead_ns} ns of the clock and the loop are taken off. The subjects take turns in ${how.rounds} rounds, so ratios are of one run. Events are made before each call, which is not timed: each cold one has an ENCLAVEHASH, signature, Q1 and Q2 of its own. Decision and reasons are read in every call. No RSA where EINIT follows, as by default.`,
+      `Each subject is timed twice: calls alone, for the percentiles, and 32 in a row together, for what a call costs and for all ratios. The monotonic clock is read after ${how.warmup.toLocaleString("en")} calls to warm up; its ${how.clock_overhead_ns} ns are taken off. The subjects take turns in ${how.rounds} rounds, so ratios are of one run. Events are made before each call, which is not timed: each cold one has an ENCLAVEHASH, signature, Q1 and Q2 of its own. Decision and reasons are read in every call. No RSA where EINIT follows, as by default.`,
       `The data lists ${report.signers.toLocaleString("en")} signers with a product each and ${report.revoked.toLocaleString("en")} revoked measurements.`,
       `${machine.cpu}, ${machine.cores} cores, ${bytes(machine.memory_bytes)}, ${machine.platform}, Node ${machine.node}, V8 ${machine.v8}; Launchgate ${report.launchgate}; ${report.date}, ${digits(how.seconds)} s${how.quick ? ", --quick" : ""}.`,
       ...report.policies.map(

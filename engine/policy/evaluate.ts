@@ -12,6 +12,7 @@ import type { Launch } from "../request.js";
 import { type Answer, readAnswer } from "./answer.js";
 import type { PolicyBundle, ReadSets } from "./bundle.js";
 import { AnswerMemo } from "./memo.js";
+import { Names } from "./names.js";
 import { loadOpaWasm } from "./opa-wasm.js";
 
 export interface Policy {
@@ -43,8 +44,8 @@ export interface PolicyLimits {
   readonly maxInputBytes?: number;
 }
 
-/** 64 MiB. */
-export const DEFAULT_MAX_MEMORY_PAGES = 1024;
+/** 256 MiB: enough for some 300,000 listed signers or measurements. Memory is taken as it is needed. */
+export const DEFAULT_MAX_MEMORY_PAGES = 4096;
 export const DEFAULT_MAX_INPUT_BYTES = 1024 * 1024;
 
 /**
@@ -76,7 +77,10 @@ export function createPolicy(bundle: PolicyBundle, options: PolicyLimits = {}): 
       busy = false;
     }
   };
-  const questions = new Map(bundle.entrypoints.map((entrypoint) => [entrypoint, questionOf(bundle, entrypoint)]));
+  const names = new Names(bundle.data);
+  const questions = new Map(
+    bundle.entrypoints.map((entrypoint) => [entrypoint, questionOf(bundle, entrypoint, names)]),
+  );
   return Object.freeze({
     name: bundle.name,
     revision: bundle.revision,
@@ -97,11 +101,11 @@ export function createPolicy(bundle: PolicyBundle, options: PolicyLimits = {}): 
 }
 
 /** What is known of an entrypoint's questions: the paths that it reads, null for all, and what it answered before. */
-function questionOf(bundle: PolicyBundle, entrypoint: string) {
+function questionOf(bundle: PolicyBundle, entrypoint: string, known: Names) {
   const reads = bundle.readsTrusted ? (bundle.reads[entrypoint] ?? null) : null;
   const names = bundle.readsTrusted ? (bundle.opaque[entrypoint] ?? []) : [];
   const opaque = names.some((path) => path.join(".") === "enclave.mrenclave");
-  return { reads, memo: new AnswerMemo({ reads, opaque, data: bundle.data }) };
+  return { reads, memo: new AnswerMemo({ reads, opaque, names: known }) };
 }
 
 /** The parts of an input at these paths, each with all below it; the whole where `paths` is null. */

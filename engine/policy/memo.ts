@@ -15,7 +15,7 @@ import type { JsonObject, JsonValue } from "../json.js";
 import { type SeenSigstruct, WORD } from "../recent.js";
 import { Launch, type SignatureStatus } from "../request.js";
 import { type Answer, byCodeAndMessage, type RuleReason } from "./answer.js";
-import { type Names, namesIn } from "./names.js";
+import { Names } from "./names.js";
 
 /** Parts of the input that are compared together. */
 const READS = {
@@ -56,7 +56,8 @@ export interface MemoOptions {
   readonly reads: readonly (readonly string[])[] | null;
   /** Whether it uses MRENCLAVE as a name only. */
   readonly opaque: boolean;
-  readonly data: JsonObject;
+  /** The names that the data knows. */
+  readonly names: Names;
 }
 
 export class AnswerMemo {
@@ -66,11 +67,11 @@ export class AnswerMemo {
   #opaque: boolean;
   #turn = 0;
 
-  constructor({ reads, opaque, data }: MemoOptions) {
+  constructor({ reads, opaque, names }: MemoOptions) {
     this.#reads = readsOf(reads);
     // A policy that reads the SIGSTRUCT itself or the token sees the name there as well.
     this.#opaque = opaque && (this.#reads & READS.sigstruct) === 0;
-    this.#known = this.#opaque ? namesIn(data) : new Set();
+    this.#known = names;
   }
 
   /** What the policy answered to a launch that it cannot tell from this one; null where it was not asked yet. */
@@ -95,7 +96,7 @@ export class AnswerMemo {
     if (seen === null) return;
     const fresh = this.#isFresh(seen);
     const slot = this.#slotOf(launch, seen, fresh);
-    const names = fresh && !hasValidToken(launch) ? namesIn(withoutName(input)) : null;
+    const names = fresh && !hasValidToken(launch) ? new Names(withoutName(input)) : null;
     const { event, signature } = launch;
     for (let way = 0; way < WAYS; way += 1) {
       const there = this.#remembered[slot + way];
@@ -139,7 +140,8 @@ export class AnswerMemo {
 
   #same(there: Remembered, launch: Launch, seen: SeenSigstruct): boolean {
     const reads = this.#reads;
-    const [a, b] = [there.event, launch.event];
+    const a = there.event;
+    const b = launch.event;
     if ((reads & READS.time) !== 0 && a.time !== b.time) return false;
     if (a.origin.kind !== b.origin.kind || a.origin.enforcement !== b.origin.enforcement) return false;
     if ((reads & READS.enclave) !== 0 && !(sameEnclave(there.seen, seen) && sameAttributes(a, b))) return false;
@@ -198,6 +200,7 @@ function sameWords(a: Uint32Array, b: Uint32Array, from: number, to: number): bo
 }
 
 function sameAttributes({ secs: a }: TakenEvent, { secs: b }: TakenEvent): boolean {
+  if (a === b) return true;
   if (a === null || b === null) return a === b;
   return (
     sameBits(a.attributes, b.attributes) &&
@@ -215,7 +218,8 @@ function sameBits(
 }
 
 function sameSecs(eventA: TakenEvent, eventB: TakenEvent): boolean {
-  const [a, b] = [eventA.secs, eventB.secs];
+  const a = eventA.secs;
+  const b = eventB.secs;
   if (a === null || b === null) return a === b;
   return (
     sameAttributes(eventA, eventB) &&
@@ -229,17 +233,18 @@ function sameSecs(eventA: TakenEvent, eventB: TakenEvent): boolean {
 }
 
 function sameToken(a: TakenEvent, b: TakenEvent): boolean {
-  const [left, right] = [TakenEvent.tokenOf(a), TakenEvent.tokenOf(b)];
+  const left = TakenEvent.tokenOf(a);
+  const right = TakenEvent.tokenOf(b);
   if (left === null || right === null) return left === right;
   return compare(left, right) === 0;
 }
 
 function sameGrants({ grants: a }: TakenEvent, { grants: b }: TakenEvent): boolean {
-  return a.provisionkey.granted === b.provisionkey.granted && a.provisionkey.how === b.provisionkey.how;
+  return a === b || (a.provisionkey.granted === b.provisionkey.granted && a.provisionkey.how === b.provisionkey.how);
 }
 
 function samePlatform({ platform: a }: TakenEvent, { platform: b }: TakenEvent): boolean {
-  return a.flc === b.flc && a.lepubkeyhash === b.lepubkeyhash;
+  return a === b || (a.flc === b.flc && a.lepubkeyhash === b.lepubkeyhash);
 }
 
 /** What does not fit a valid token is worked out from the name, too. */

@@ -115,7 +115,11 @@ export function instantiate(
 }
 
 /** A new memory that may grow to `maximumPages`. Throws PolicyError `memory_limit`. */
-export function newMemory({ minimumPages, maximumPages }: OpaModule, limitPages: number): WasmMemory {
+export function newMemory(
+  { minimumPages, maximumPages }: OpaModule,
+  limitPages: number,
+  dataPages: number,
+): WasmMemory {
   if (minimumPages > limitPages) {
     throw new PolicyError(
       "memory_limit",
@@ -123,7 +127,8 @@ export function newMemory({ minimumPages, maximumPages }: OpaModule, limitPages:
     );
   }
   try {
-    return new wasm.Memory({ initial: minimumPages, maximum: Math.min(limitPages, maximumPages ?? limitPages) });
+    const maximum = Math.min(limitPages, maximumPages ?? limitPages);
+    return new wasm.Memory({ initial: Math.min(minimumPages + dataPages, maximum), maximum });
   } catch (cause) {
     throw new PolicyError("memory_limit", "the host has no memory left for the policy", { cause });
   }

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+/** What mutation testing runs over and over: the tests of the engine and the stack, in the process itself. */
+export default defineConfig({
+  test: {
+    include: ["test/engine/**/*.test.ts", "test/hooks/**/*.test.ts", "test/fail-closed.test.ts", "test/quick.test.ts"],
+    exclude: ["test/engine/sgx/corpus.test.ts", "test/engine/policy/sdk-traps.test.ts"],
+    testTimeout: 60_000,
+  },
+});
