@@ -113,10 +113,18 @@ export interface Input {
   readonly synthetic: boolean;
 }
 
-/** The Input document of a launch, for any hook. */
-export function inputOf(launch: Launch): Input {
-  const { event, sigstruct, token } = launch;
-  const bits = launchBits(launch);
+/** The parts of an Input that take work; the rest is the event's own. */
+export type InputPart = "sigstruct" | "token" | "secs" | "enclave";
+
+/**
+ * The Input document of a launch, for any hook. Where `parts` are named, the others of the four are null, whatever the
+ * launch has: for whoever reads only these.
+ */
+export function inputOf(launch: Launch, parts?: ReadonlySet<string>): Input {
+  const { event } = launch;
+  const wants = (part: InputPart): boolean => parts === undefined || parts.has(part);
+  const sigstruct = wants("sigstruct") ? launch.sigstruct : null;
+  const token = wants("token") ? launch.token : null;
   return {
     v: event.v,
     hook: event.hook,
@@ -127,8 +135,8 @@ export function inputOf(launch: Launch): Input {
     grants: event.grants,
     sigstruct: sigstruct === null ? null : sigstructInput(launch, sigstruct),
     token: token === null ? null : tokenInput(launch, token),
-    secs: event.secs === null ? null : secsInput(launch, event.secs),
-    enclave: sigstruct === null && launch.secs === null ? null : enclaveInput(launch, bits),
+    secs: event.secs === null || !wants("secs") ? null : secsInput(launch, event.secs),
+    enclave: wants("enclave") ? enclaveInput(launch) : null,
     deadline_ms: event.deadline_ms,
     synthetic: event.synthetic,
   };
@@ -232,7 +240,11 @@ function secsInput({ secs }: Launch, fields: SecsFields): SecsInput {
   };
 }
 
-function enclaveInput({ sigstruct, mrsigner }: Launch, bits: Bits<Tristate>): EnclaveInput {
+/** Null where nothing is known of an enclave at all. */
+function enclaveInput(launch: Launch): EnclaveInput | null {
+  const { sigstruct, mrsigner } = launch;
+  if (sigstruct === null && launch.event.secs === null) return null;
+  const bits = launchBits(launch);
   return {
     mrenclave: sigstruct === null ? null : hex(sigstruct.enclavehash),
     mrsigner,

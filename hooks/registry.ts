@@ -76,7 +76,8 @@ interface Step {
   readonly allows: Opinion;
 }
 
-const NAME = /^[a-z][a-z0-9_.:-]{0,63}$/i;
+const NAME = /^[A-Za-z][A-Za-z0-9_.:-]*$/;
+const MAX_NAME = 64;
 
 export class Registry {
   readonly #modules = new Map<string, LaunchModule>();
@@ -85,8 +86,11 @@ export class Registry {
   /** @throws ConfigError `sealed`, `module_name`, `module_duplicate`, `module_shape` */
   register(module: LaunchModule): this {
     if (this.#sealed) throw new ConfigError("sealed", `module ${module.name} comes after the stack was sealed`);
-    if (typeof module?.name !== "string" || !NAME.test(module.name)) {
-      throw new ConfigError("module_name", `a module's name must match ${NAME}`);
+    if (typeof module?.name !== "string" || !NAME.test(module.name) || module.name.length > MAX_NAME) {
+      throw new ConfigError(
+        "module_name",
+        `a module's name must match ${NAME}, and have at most ${MAX_NAME} characters`,
+      );
     }
     if (this.#modules.has(module.name))
       throw new ConfigError("module_duplicate", `there are two modules ${module.name}`);
@@ -108,7 +112,9 @@ export class Registry {
     this.#checkOrder(options);
     this.#sealed = true;
     const fallback: Fallback = this.#hasPolicy() ? "no_allow" : "no_policy";
-    const walks = new Map(HOOKS.map((hook) => [hook, stepsOf(this.#steps(hook, options), fallback)]));
+    const stepsFor = (hook: HookName): Steps => stepsOf(this.#steps(hook, options), fallback);
+    const init = stepsFor("enclave_init");
+    const others = new Map(HOOKS.map((hook) => [hook, stepsFor(hook)]));
     const policy = Object.freeze(options.order.flatMap((name) => policyOf(this.#modules.get(name))));
     const judge: Judge = Object.freeze({
       policy,
@@ -116,7 +122,8 @@ export class Registry {
       signatureCheck: options.signatureCheck,
       recent: options.recent ?? new Recent(),
       // INVARIANT: the map has every hook that the event's schema has.
-      walk: (launch: Launch) => walk(walks.get(launch.event.hook) as Steps, launch, fallback),
+      walk: (launch: Launch) =>
+        walk(launch.event.hook === "enclave_init" ? init : (others.get(launch.event.hook) as Steps), launch, fallback),
     });
     return Object.freeze({
       decide: (event: unknown) => decideEvent(event, judge).decision,
@@ -265,7 +272,8 @@ function failure(error: unknown, module: string): Reason {
 
 const NOTHING: readonly Reason[] = Object.freeze([]);
 const MAX_REASONS = 256;
-const CODE = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+const CODE = /^[A-Za-z][A-Za-z0-9_]*$/;
+const MAX_CODE = 64;
 
 interface Said {
   readonly answer: "allow" | "deny" | "pass";
@@ -292,7 +300,8 @@ function readItems(given: unknown, module: string): readonly Reason[] | null {
   for (const item of Array.from(given)) {
     if (typeof item !== "object" || item === null) return null;
     const { code, message, ...more } = item as Record<string, unknown>;
-    if (typeof code !== "string" || !CODE.test(code) || typeof message !== "string") return null;
+    if (typeof code !== "string" || !CODE.test(code) || code.length > MAX_CODE || typeof message !== "string")
+      return null;
     const extra = readJson(more, 4);
     if (extra === undefined) return null;
     items.push(Object.freeze({ ...(extra as JsonObject), code, message: message.slice(0, 1024), module }));

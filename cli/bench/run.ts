@@ -33,7 +33,18 @@ const SECTIONS = ["processes", "signers", "rules", "memory"] as const;
 
 const OWN = [
   ...["decode", "verify", "input"],
-  ...["cold", "cold_deny", "cold_new_signer", "warm", "warm_json", "warm_sha256", "mixed", "guest_cold", "load"],
+  ...[
+    "cold",
+    "cold_deny",
+    "cold_new_signer",
+    "warm",
+    "warm_some",
+    "warm_json",
+    "warm_sha256",
+    "mixed",
+    "guest_cold",
+    "load",
+  ],
 ] as const;
 
 /** Every name that `--only` takes. */
@@ -160,7 +171,7 @@ function memoryOf(
   const warmup = Math.min(count, quick ? 1000 : 100_000);
   return (["cold", "warm"] as const).map((name) => {
     show(`memory, ${name}`);
-    const events = eventStream({ template, signers: "listed", enclaves: name === "cold" ? "new" : "same", series: 9 });
+    const events = eventStream({ template, signers: "listed", enclaves: name === "cold" ? "new" : "again", series: 9 });
     return measureMemory(decideSubject(gate, events, { name, what: "", count }), count, warmup);
   });
 }

@@ -90,7 +90,7 @@ const medians =
 
 function coldAndWarm(gate: Gate, template: Uint8Array, name: string, count: number): readonly Subject[] {
   const cold = eventStream({ template, signers: "listed", enclaves: "new" });
-  const warm = eventStream({ template, signers: "listed", enclaves: "same" });
+  const warm = eventStream({ template, signers: "listed", enclaves: "again" });
   return [
     decideSubject(gate, cold, { name: `cold ${name}`, what: "", count }),
     decideSubject(gate, warm, { name: `warm ${name}`, what: "", count }),

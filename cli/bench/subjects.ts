@@ -95,11 +95,12 @@ export function answerOf({ decision, reasons }: Decision): string {
 
 function decideSubjects({ gate, signed: template, count }: OwnSubjects): readonly Subject[] {
   const cold = eventStream({ template, signers: "listed", enclaves: "new" });
-  const warm = eventStream({ template, signers: "listed", enclaves: "same" });
+  const warm = eventStream({ template, signers: "listed", enclaves: "again" });
+  const some = eventStream({ template, signers: "listed", enclaves: "some" });
   const decide = (name: string, what: string, share: number, events: EventStream): Subject<LaunchEvent> =>
     decideSubject(gate, events, { name, what, count: part(count, share) });
   const others = eventStream({ template, signers: "listed", enclaves: "new", series: 5 });
-  const mixed: EventStream = (at) => (at % MIXED_NEW === 0 ? others(at) : warm(at));
+  const mixed: EventStream = (at) => (at % MIXED_NEW === 0 ? others(at) : some(at));
   const json: Subject<string> = {
     name: "warm_json",
     what: "warm, from the event as JSON text with the SIGSTRUCT in base64, JSON.parse included",
@@ -130,7 +131,8 @@ function decideSubjects({ gate, signed: template, count }: OwnSubjects): readonl
       0.1,
       eventStream({ template, signers: "new", enclaves: "new", series: 3 }),
     ),
-    decide("warm", `one of ${WARM_ENCLAVES} enclaves again, from any of many processes, at the time it is`, 1, warm),
+    decide("warm", "the same enclave again and again, at the time it is", 1, warm),
+    decide("warm_some", `one of ${WARM_ENCLAVES} enclaves again, each event in memory of its own`, 0.2, some),
     json,
     digest,
     decide("mixed", "nine warm, one cold", 0.2, mixed),

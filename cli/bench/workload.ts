@@ -74,7 +74,8 @@ export interface StreamOptions {
   /** Where the SIGSTRUCTs begin: one that is signed, whose signature no longer holds once it is patched. */
   readonly template: Uint8Array;
   readonly signers: "listed" | "unlisted" | "new";
-  readonly enclaves: "new" | "same";
+  /** `again`: one enclave, launched again and again; `some`: eight of them, in turn. */
+  readonly enclaves: "new" | "again" | "some";
   /** Default 0. New enclaves of one series, below 64, are none of another's; a series has 2^26. */
   readonly series?: number;
   readonly origin?: "native" | "kvm";
@@ -95,7 +96,7 @@ export function eventStream(options: StreamOptions): EventStream {
     return { words, event: draftEvent(bytes, origin, slot) };
   });
   return (at) => {
-    const slot = slots[at % POOL];
+    const slot = slots[enclaves === "again" ? 0 : at % POOL];
     if (slot === undefined) throw new Error(`no event ${at}`);
     if (enclaves === "new") patchEnclave(slot.words, series * SERIES + WARM_ENCLAVES + at);
     if (signers === "new") patchModulus(slot.words, at);

@@ -31,10 +31,11 @@ export interface Policy {
    */
   evaluate(entrypoint: string, input: JsonObject): Answer;
   /**
-   * Asks one entrypoint about a launch: what it answered to one that it cannot tell from this, else `evaluate` with the
-   * parts of the launch's Input that it reads. Throws as `evaluate` does.
+   * The way to ask one entrypoint about launches: what it answered to one that it cannot tell from this, else `evaluate`
+   * with the parts of the launch's Input that it reads. Throws PolicyError `wasm_entrypoint` for one that the policy does
+   * not have; what it gives throws as `evaluate` does.
    */
-  judge(entrypoint: string, launch: Launch): Answer;
+  judgeOf(entrypoint: string): (launch: Launch) => Answer;
 }
 
 export interface PolicyLimits {
@@ -78,9 +79,6 @@ export function createPolicy(bundle: PolicyBundle, options: PolicyLimits = {}): 
     }
   };
   const names = new Names(bundle.data);
-  const questions = new Map(
-    bundle.entrypoints.map((entrypoint) => [entrypoint, questionOf(bundle, entrypoint, names)]),
-  );
   return Object.freeze({
     name: bundle.name,
     revision: bundle.revision,
@@ -88,14 +86,19 @@ export function createPolicy(bundle: PolicyBundle, options: PolicyLimits = {}): 
     entrypoints: new Set(bundle.entrypoints),
     reads: bundle.reads,
     evaluate,
-    judge(entrypoint: string, launch: Launch): Answer {
-      const question = questions.get(entrypoint);
-      const before = question?.memo.find(launch);
-      if (before !== null && before !== undefined) return before;
-      const input = project(inputOf(launch) as unknown as JsonObject, question?.reads ?? null);
-      const answer = evaluate(entrypoint, input);
-      question?.memo.keep(launch, input, answer);
-      return answer;
+    judgeOf(entrypoint: string): (launch: Launch) => Answer {
+      if (!bundle.entrypoints.includes(entrypoint)) {
+        throw new PolicyError("wasm_entrypoint", `the policy has no entrypoint ${JSON.stringify(entrypoint)}`);
+      }
+      const { reads, parts, memo } = questionOf(bundle, entrypoint, names);
+      return (launch) => {
+        const before = memo.find(launch);
+        if (before !== null) return before;
+        const input = project(inputOf(launch, parts) as unknown as JsonObject, reads);
+        const answer = evaluate(entrypoint, input);
+        memo.keep(launch, input, answer);
+        return answer;
+      };
     },
   });
 }
@@ -105,7 +108,8 @@ function questionOf(bundle: PolicyBundle, entrypoint: string, known: Names) {
   const reads = bundle.readsTrusted ? (bundle.reads[entrypoint] ?? null) : null;
   const names = bundle.readsTrusted ? (bundle.opaque[entrypoint] ?? []) : [];
   const opaque = names.some((path) => path.join(".") === "enclave.mrenclave");
-  return { reads, memo: new AnswerMemo({ reads, opaque, names: known }) };
+  const parts = reads === null ? undefined : new Set(reads.map(([part = ""]) => part));
+  return { reads, parts, memo: new AnswerMemo({ reads, opaque, names: known }) };
 }
 
 /** The parts of an input at these paths, each with all below it; the whole where `paths` is null. */

@@ -24,8 +24,9 @@ export function policy(bundle: PolicyBundle, name = "policy", limits: PolicyLimi
   for (const hook of HOOKS) {
     const entrypoint = entrypointOf(hook);
     if (!loaded.entrypoints.has(entrypoint)) continue;
+    const judge = loaded.judgeOf(entrypoint);
     handlers[hook] = ({ launch }) => {
-      const { allow, deny, warn } = loaded.judge(entrypoint, launch);
+      const { allow, deny, warn } = judge(launch);
       if (deny.length > 0) return { answer: "deny", reasons: deny, warnings: warn };
       if (allow) return warn.length === 0 ? ALLOW : { answer: "allow", warnings: warn };
       return { answer: "deny", reasons: [NOT_ALLOWED], warnings: warn };
