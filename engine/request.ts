@@ -31,7 +31,7 @@ export type SignatureStatus = "valid" | "invalid" | "unchecked";
 export type SignatureCheck = "always" | "before_logging_deny" | "never";
 
 /** What is checked where nobody said: always for what no EINIT follows here, else before a denial is logged. */
-export function defaultSignatureCheck(kind: Origin["kind"]): SignatureCheck {
+function defaultSignatureCheck(kind: Origin["kind"]): SignatureCheck {
   return kind === "file" || kind === "guest-agent" ? "always" : "before_logging_deny";
 }
 

@@ -4,7 +4,7 @@ import { readJson } from "../files.js";
 import { CommandError } from "../io.js";
 import { rounded } from "./statistics.js";
 
-export interface Change {
+interface Change {
   readonly ratio: string;
   readonly before: number;
   readonly now: number;

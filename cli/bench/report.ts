@@ -13,7 +13,7 @@ import type { ReasonsRow, RulesRow, SignersRow } from "./scaling.js";
 import { BASELINE } from "./sdk.js";
 import { rounded } from "./statistics.js";
 
-export const SCHEMA = "launchgate-bench-v1";
+const SCHEMA = "launchgate-bench-v1";
 
 export interface BenchReport {
   readonly schema: typeof SCHEMA;

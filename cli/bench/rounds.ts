@@ -5,7 +5,7 @@
 
 import { type Statistics, statisticsOf } from "./statistics.js";
 
-export type SubjectClass = "codec" | "decide" | "load" | "baseline" | "peer";
+type SubjectClass = "codec" | "decide" | "load" | "baseline" | "peer";
 
 /** One thing that is measured. Methods, so that a table can hold subjects of different work. */
 export interface Subject<Work = unknown> {

@@ -184,7 +184,7 @@ function method(report: BenchReport): Section {
   };
 }
 
-export function time(ns: number): string {
+function time(ns: number): string {
   if (ns < 1000) return `${Math.round(ns)} ns`;
   if (ns < 1e6) return `${digits(ns / 1000)} µs`;
   return ns < 1e9 ? `${digits(ns / 1e6)} ms` : `${digits(ns / 1e9)} s`;

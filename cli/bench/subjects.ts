@@ -89,7 +89,7 @@ export function decideSubject(
   };
 }
 
-export function answerOf({ decision, reasons }: Decision): string {
+function answerOf({ decision, reasons }: Decision): string {
   return [decision, ...reasons.slice(0, 3).map(({ code }) => code)].join(" ");
 }
 

@@ -52,6 +52,8 @@ function documentsIn(dir: string): Readonly<Record<string, JsonObject>> {
 /**
  * What the build embeds: the shipped bundle with the data of the default profile, whole and in its parts, and the data of
  * all. Always with the OPA that comes through npm, so that the same sources give the same bytes wherever they are built.
+ *
+ * @public asked by build.mjs
  */
 export async function buildShipped(): Promise<
   { readonly bundle: string; readonly policy: EmbeddedPolicy } & ShippedData

@@ -17,7 +17,7 @@ export interface ShippedData {
   readonly fragments: Readonly<Record<string, JsonObject>>;
 }
 
-export const DEFAULT_PROFILE = "strict";
+const DEFAULT_PROFILE = "strict";
 
 /** Present in every effective document, so that a rule can look in without asking whether it is there. */
 const EMPTY: JsonObject = {

@@ -46,8 +46,8 @@ export interface PolicyLimits {
 }
 
 /** 256 MiB: enough for some 300,000 listed signers or measurements. Memory is taken as it is needed. */
-export const DEFAULT_MAX_MEMORY_PAGES = 4096;
-export const DEFAULT_MAX_INPUT_BYTES = 1024 * 1024;
+const DEFAULT_MAX_MEMORY_PAGES = 4096;
+const DEFAULT_MAX_INPUT_BYTES = 1024 * 1024;
 
 /**
  * Loads a bundle into WASM, so that what is wrong with it shows now. Throws PolicyError `wasm_invalid`, `wasm_abi`,
@@ -113,7 +113,7 @@ function questionOf(bundle: PolicyBundle, entrypoint: string, known: Names) {
 }
 
 /** The parts of an input at these paths, each with all below it; the whole where `paths` is null. */
-export function project(input: JsonObject, paths: readonly (readonly string[])[] | null): JsonObject {
+function project(input: JsonObject, paths: readonly (readonly string[])[] | null): JsonObject {
   if (paths === null) return input;
   const projected: Record<string, JsonValue> = {};
   for (const path of paths) copyPath(input, projected, path);

@@ -19,7 +19,7 @@ interface WebAssemblyApi {
   readonly Memory: new (limits: { initial: number; maximum: number }) => WasmMemory;
 }
 
-export interface WasmModule {
+interface WasmModule {
   readonly module?: never;
 }
 

@@ -18,10 +18,10 @@ type Values = {
   readonly attributes: Attributes;
 };
 
-export type FieldType = keyof Values;
+type FieldType = keyof Values;
 
 /** One field: its offset and size in bytes from the start of the structure. */
-export type Row = { readonly name: string; readonly offset: number; readonly size: number; readonly type: FieldType };
+type Row = { readonly name: string; readonly offset: number; readonly size: number; readonly type: FieldType };
 
 /** A structure: its name as errors say it, its size in bytes, and rows that tile it without gap or overlap. */
 export type Layout = { readonly structure: string; readonly size: number; readonly rows: readonly Row[] };

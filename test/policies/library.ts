@@ -40,7 +40,7 @@ export function sources(): readonly string[] {
 }
 
 /** Runs `work` with a temporary folder that is gone afterwards. */
-export function inTemporaryFolder<T>(work: (folder: string) => T): T {
+function inTemporaryFolder<T>(work: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "launchgate-policies-"));
   try {
     return work(folder);
@@ -50,7 +50,7 @@ export function inTemporaryFolder<T>(work: (folder: string) => T): T {
 }
 
 /** `policy.wasm` of what OPA builds from the Rego in `folder`, under the shipped capabilities. */
-export function buildWasm(folder: string, entrypoints: readonly string[]): Uint8Array<ArrayBuffer> {
+function buildWasm(folder: string, entrypoints: readonly string[]): Uint8Array<ArrayBuffer> {
   const wanted = entrypoints.flatMap((entrypoint) => ["-e", entrypoint]);
   return inTemporaryFolder((out) => {
     const bundle = join(out, "bundle.tar.gz");

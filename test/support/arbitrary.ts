@@ -16,7 +16,7 @@ const MODULI = [1, 2, 3, 4].map((seed) => {
   modulus[383] = 0x80;
   return modulus;
 });
-export const SIGNERS = MODULI.map((modulus) => createHash("sha256").update(modulus).digest("hex"));
+const SIGNERS = MODULI.map((modulus) => createHash("sha256").update(modulus).digest("hex"));
 const HASHES = [0x11, 0x22, 0x33].map((byte) => new Uint8Array(32).fill(byte));
 export const MRENCLAVES = HASHES.map((hash) => Buffer.from(hash).toString("hex"));
 const IDS = [new Uint8Array(16), new Uint8Array(16).fill(7)];

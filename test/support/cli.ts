@@ -31,7 +31,7 @@ const home = mkdtempSync(join(tmpdir(), "launchgate-test-home-"));
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 /** The environment of every run. The cache for compiled policies lies in a home that goes with the test file. */
-export function environment(more: RunOptions["env"] = {}): NodeJS.ProcessEnv {
+function environment(more: RunOptions["env"] = {}): NodeJS.ProcessEnv {
   return { PATH: process.env["PATH"], HOME: home, ...more };
 }
 

@@ -22,8 +22,7 @@ export function makeEvent(overrides: Partial<LaunchEvent> = {}): LaunchEvent {
   };
 }
 
-export const ALL_KNOWN = { flags: "0xffffffffffffffff", xfrm: "0xffffffffffffffff" };
-export const NOTHING = { flags: "0x0", xfrm: "0x0" };
+const ALL_KNOWN = { flags: "0xffffffffffffffff", xfrm: "0xffffffffffffffff" };
 
 export function makeSecs(overrides: Partial<SecsFields> = {}): SecsFields {
   return {
@@ -38,10 +37,4 @@ export function makeSecs(overrides: Partial<SecsFields> = {}): SecsFields {
     size: "0x10000",
     ...overrides,
   };
-}
-
-/** An event of the kvm origin that knows nothing of the SECS. */
-export function asGuest(event: LaunchEvent): LaunchEvent {
-  const origin = { ...event.origin, kind: "kvm", vm: { id: "vm1", name: null } } as const;
-  return { ...event, origin, secs: null };
 }
