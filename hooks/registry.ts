@@ -30,6 +30,7 @@ import {
   type Walk,
 } from "../engine/index.js";
 import { ALLOW, type HookCall, type LaunchModule, type ModuleAnswer, PASS } from "./hook-defs.js";
+import { isBuiltIn } from "./modules/built-in.js";
 
 export interface StackOptions {
   /** Every registered module once, in the order of the walk. */
@@ -81,6 +82,8 @@ const MAX_NAME = 64;
 
 export class Registry {
   readonly #modules = new Map<string, LaunchModule>();
+  /** Whether others than Launchgate's own modules will be shown the events. */
+  #foreign = false;
   #sealed = false;
 
   /** @throws ConfigError `sealed`, `module_name`, `module_duplicate`, `module_shape` */
@@ -95,6 +98,7 @@ export class Registry {
     if (this.#modules.has(module.name))
       throw new ConfigError("module_duplicate", `there are two modules ${module.name}`);
     this.#modules.set(module.name, copyOf(module));
+    if (!isBuiltIn(module)) this.#foreign = true;
     return this;
   }
 
@@ -112,7 +116,7 @@ export class Registry {
     this.#checkOrder(options);
     this.#sealed = true;
     const fallback: Fallback = this.#hasPolicy() ? "no_allow" : "no_policy";
-    const stepsFor = (hook: HookName): Steps => stepsOf(this.#steps(hook, options), fallback);
+    const stepsFor = (hook: HookName): Steps => stepsOf(this.#steps(hook, options), fallback, this.#foreign);
     const init = stepsFor("enclave_init");
     const others = new Map(HOOKS.map((hook) => [hook, stepsFor(hook)]));
     const policy = Object.freeze(options.order.flatMap((name) => policyOf(this.#modules.get(name))));
@@ -198,20 +202,23 @@ function policyOf(module: LaunchModule | undefined): readonly PolicyIdentity[] {
 /** What the modules say of nearly every launch: each that may allow does, the others pass. */
 interface Steps {
   readonly steps: readonly Step[];
+  /** Whether a module could write to what it is shown. */
+  readonly foreign: boolean;
   readonly usual: Walk;
 }
 
-function stepsOf(steps: readonly Step[], fallback: Fallback): Steps {
+function stepsOf(steps: readonly Step[], fallback: Fallback, foreign: boolean): Steps {
   const opinions = Object.freeze(steps.map(usualOpinion));
-  return Object.freeze({ steps, usual: Object.freeze({ verdict: combine(opinions, fallback), opinions }) });
+  return Object.freeze({ steps, foreign, usual: Object.freeze({ verdict: combine(opinions, fallback), opinions }) });
 }
 
 function usualOpinion({ mayAllow, handler, allows, passes }: Step): Opinion {
   return mayAllow && handler !== null ? allows : passes;
 }
 
-function walk({ steps, usual }: Steps, launch: Launch, fallback: Fallback): Walk {
+function walk({ steps, foreign, usual }: Steps, launch: Launch, fallback: Fallback): Walk {
   const call = new Call(launch);
+  if (foreign) freezeShown(call);
   let opinions: Opinion[] | null = null;
   for (let at = 0; at < steps.length; at += 1) {
     const opinion = ask(steps[at] as Step, call);
@@ -223,6 +230,15 @@ function walk({ steps, usual }: Steps, launch: Launch, fallback: Fallback): Walk
     if (opinion.answer === "deny" && !opinion.permissive) break;
   }
   return opinions === null ? usual : { verdict: combine(opinions, fallback), opinions };
+}
+
+/** What a module can see is what was judged, and stays it. Bytes are shown as copies. */
+function freezeShown(call: Call): void {
+  const { event } = call.launch;
+  deepFreeze([event.origin, event.platform, event.grants, event.secs]);
+  Object.freeze(event);
+  Object.freeze(call.launch);
+  Object.freeze(call);
 }
 
 class Call implements HookCall {

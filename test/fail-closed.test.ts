@@ -5,7 +5,15 @@
 
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { createGate, type LaunchModule, Registry, shippedPolicy, withData } from "../hooks/index.js";
+import {
+  createGate,
+  type HookCall,
+  type LaunchModule,
+  Registry,
+  sha256Hex,
+  shippedPolicy,
+  withData,
+} from "../hooks/index.js";
 import { makeEvent, makeSecs } from "./support/events.js";
 import { policyOf } from "./support/policies.js";
 import { makeSigstruct, testSigner } from "./support/sigstructs.js";
@@ -386,6 +394,33 @@ describe("a module that fails is a module that denies: it", () => {
       return { answer: "allow" };
     }).decide(makeEvent());
     expect(decision.reasons).toMatchObject([{ code: "module_error" }]);
+  });
+
+  test.each<[string, (call: HookCall) => void]>([
+    ["the event", ({ launch }) => Object.assign(launch.event, { time: 0 })],
+    ["who asks", ({ launch }) => Object.assign(launch.event.origin, { kind: "file" })],
+    ["what was granted", ({ launch }) => Object.assign(launch.event.grants.provisionkey, { granted: true })],
+    ["the SECS", ({ launch }) => Object.assign(launch.event.secs?.attributes ?? {}, { flags: "0x0" })],
+    ["the launch", ({ launch }) => Object.assign(launch, { event: makeEvent() })],
+    ["the call", (call) => Object.assign(call, { launch: null })],
+  ])("writes to %s, which is frozen", (_, write) => {
+    const decision = gateOf((call) => {
+      write(call);
+      return { answer: "allow" };
+    }).decide(makeEvent());
+    expect(decision.toJSON()).toMatchObject({ decision: "deny", reasons: [{ code: "module_error" }] });
+  });
+
+  test("writes to the bytes that it is shown, which are copies", () => {
+    const event = makeEvent();
+    const judged = gateOf(({ launch }) => {
+      launch.event.sigstruct?.fill(0);
+      launch.sigstruct?.modulus.fill(0);
+      return { answer: "allow" };
+    }).judge(event);
+    expect(judged.event?.sigstruct).toEqual(event.sigstruct);
+    expect(judged.decision.sigstruct_sha256).toBe(sha256Hex(event.sigstruct as Uint8Array));
+    expect(gate.decide(event).decision).toBe("allow");
   });
 
   test("allows without being registered as able to", () => {

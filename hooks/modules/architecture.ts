@@ -5,9 +5,10 @@
 
 import { checkEinit, isUnremarkable, type Launch, sigstructFindings, type TakenEvent } from "../../engine/index.js";
 import { type LaunchModule, type ModuleAnswer, PASS } from "../hook-defs.js";
+import { builtIn } from "./built-in.js";
 
 export function architecture(): LaunchModule {
-  return { name: "architecture", hooks: { enclave_init: ({ launch }) => judge(launch) } };
+  return builtIn({ name: "architecture", hooks: { enclave_init: ({ launch }) => judge(launch) } });
 }
 
 function judge(launch: Launch): ModuleAnswer {

@@ -7,9 +7,10 @@
 
 import { launchBit } from "../../engine/index.js";
 import { type HookCall, type LaunchModule, type ModuleAnswer, PASS } from "../hook-defs.js";
+import { builtIn } from "./built-in.js";
 
 export function capability(): LaunchModule {
-  return { name: "capability", hooks: { enclave_init: provisionkey } };
+  return builtIn({ name: "capability", hooks: { enclave_init: provisionkey } });
 }
 
 function provisionkey({ launch }: HookCall): ModuleAnswer {

@@ -8,6 +8,7 @@
 
 import { ConfigError, knownSigner, type Launch, launchBit } from "../../engine/index.js";
 import { type LaunchModule, type ModuleAnswer, type ModuleReason, PASS } from "../hook-defs.js";
+import { builtIn } from "./built-in.js";
 
 export const LOCKDOWN_LEVELS = ["none", "integrity", "confidentiality"] as const;
 export type LockdownLevel = (typeof LOCKDOWN_LEVELS)[number];
@@ -17,7 +18,10 @@ export function lockdown(level: LockdownLevel = "none"): LaunchModule {
   if (!LOCKDOWN_LEVELS.includes(level)) {
     throw new ConfigError("option", `lockdown must be one of ${LOCKDOWN_LEVELS.join(", ")}`);
   }
-  return { name: "lockdown", hooks: level === "none" ? {} : { enclave_init: ({ launch }) => floor(launch, level) } };
+  return builtIn({
+    name: "lockdown",
+    hooks: level === "none" ? {} : { enclave_init: ({ launch }) => floor(launch, level) },
+  });
 }
 
 function floor(launch: Launch, level: "integrity" | "confidentiality"): ModuleAnswer {

@@ -13,6 +13,7 @@ import {
 } from "../../engine/index.js";
 import { ALLOW, type HookCall, type ModuleAnswer } from "../hook-defs.js";
 import type { PolicyLaunchModule } from "../registry.js";
+import { builtIn } from "./built-in.js";
 
 /**
  * `name` is the module's in decisions; by default `policy`, or `policy:NAME` where there are several.
@@ -32,12 +33,13 @@ export function policy(bundle: PolicyBundle, name = "policy", limits: PolicyLimi
       return { answer: "deny", reasons: [NOT_ALLOWED], warnings: warn };
     };
   }
-  return Object.freeze({
+  const module = Object.freeze({
     name,
     mayAllow: true,
     hooks: Object.freeze(handlers),
     policy: Object.freeze({ name: bundle.name, sha256: bundle.sha256, revision: bundle.revision }),
   });
+  return builtIn(module);
 }
 
 const NOT_ALLOWED = Object.freeze({
