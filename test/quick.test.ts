@@ -299,19 +299,26 @@ function collect(): void {
   (runInNewContext("gc") as () => void)();
 }
 
-test("memory of what was seen does not grow with what is seen", () => {
+test("memory of what was seen does not grow with what is seen", async () => {
   const gate = createGate({ data: [listed] });
   const bytes = makeSigstruct();
   const event = makeEvent({ sigstruct: bytes });
-  const ask = (times: number) => {
+  const held = async (times: number): Promise<number> => {
     for (let i = 0; i < times; i += 1) {
       new DataView(bytes.buffer).setUint32(960, i);
       new DataView(bytes.buffer).setUint32(516, i * 2_654_435_761);
       gate.decide(event);
     }
-    collect();
-    return process.memoryUsage().arrayBuffers;
+    // Buffers are let go of some time after the collector found them.
+    const figures: number[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      figures.push(process.memoryUsage().arrayBuffers);
+    }
+    return Math.min(...figures);
   };
-  const before = ask(20_000);
-  expect(ask(60_000) - before).toBeLessThan(16 * 1024 * 1024);
+  const before = await held(20_000);
+  // Copies of all of them would be 108 MB.
+  expect((await held(60_000)) - before).toBeLessThan(16 * 1024 * 1024);
 });
