@@ -245,6 +245,21 @@ describe("what a policy answered before is what it would answer now", () => {
     }
   });
 
+  test("and a measurement that is another name of the same event is a case of its own, and spoils nothing", () => {
+    const signer = Buffer.from(testSigner("stranger"), "hex");
+    const bundle = shippedPolicy({ profile: "baseline" });
+    const judge = createPolicy(bundle).judgeOf("launch/decision");
+    const plain = createPolicy(bundle);
+    const launchable = { flags: 0xffff_ffff_ffff_fffdn, xfrm: 0xffff_ffff_ffff_ffffn };
+    for (const enclavehash of [1, signer, 2, 3, signer, 4, 5].map((name) =>
+      typeof name === "number" ? new Uint8Array(32).fill(0x70 + name) : new Uint8Array(name),
+    )) {
+      const sigstruct = makeSigstruct({ enclavehash, attributemask: launchable }, "stranger");
+      const launch = decodeLaunch(takeEvent(makeEvent({ sigstruct })), "never");
+      expect(judge(launch)).toEqual(plain.evaluate("launch/decision", inputOf(launch) as unknown as JsonObject));
+    }
+  });
+
   test("and time, grants, origin and SECS are asked about each time", () => {
     const dated = { version: 1, signers: { [testSigner()]: { name: "dated", not_after: "2026-11-22T12:00:00Z" } } };
     const gate = createGate({ data: [dated, { version: 1, origins: { kvm: { enabled: false } } }] });

@@ -94,8 +94,8 @@ function interpret(
   return frame.returned;
 }
 
-function stateOf({ locals, returned }: Frame): string {
-  return `${returned};${[...locals].join(";")}`;
+function stateOf({ locals, numbers, returned }: Frame): string {
+  return `${returned};${[...locals].join(";")};${[...numbers].join(";")}`;
 }
 
 function hold(frame: Frame, local: number, holds: Holds): void {
@@ -131,6 +131,8 @@ function run(analysis: Analysis, frame: Frame, block: Block): void {
 function step(analysis: Analysis, frame: Frame, statement: Statement): void {
   // Fields that plan.ts does not name.
   const { stmt } = statement as { readonly stmt?: Readonly<Record<string, unknown>> };
+  const written = stmt?.["target"] ?? stmt?.["result"];
+  if (typeof written === "number" && !statement.type.startsWith("MakeNumber")) frame.numbers.set(written, null);
   switch (statement.type) {
     case "DotStmt": {
       const { source, key, target } = statement.stmt;

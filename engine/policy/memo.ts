@@ -96,7 +96,7 @@ export class AnswerMemo {
     if (seen === null) return;
     const fresh = this.#isFresh(seen);
     const slot = this.#slotOf(launch, seen, fresh);
-    const names = fresh && !hasValidToken(launch) ? new Names(withoutName(input)) : null;
+    const names = fresh && !hasValidToken(launch) ? namesBeside(seen, input) : null;
     const { event, signature } = launch;
     for (let way = 0; way < WAYS; way += 1) {
       const there = this.#remembered[slot + way];
@@ -258,6 +258,15 @@ function sameFields<Fields extends object>(a: Fields | null, b: Fields | null): 
   if (a === null || b === null) return a === b;
   for (const key of Object.keys(a) as (keyof Fields)[]) if (a[key] !== b[key]) return false;
   return true;
+}
+
+/**
+ * The names in the rest of the input; null where the enclave's own is among them, since then it is not a name that only
+ * the enclave has: whoever signs can write its MRSIGNER, say, for a measurement.
+ */
+function namesBeside({ words }: SeenSigstruct, input: JsonObject): Names | null {
+  const names = new Names(withoutName(input));
+  return names.has(words[WORD.enclavehash] as number) ? null : names;
 }
 
 function withoutName(input: JsonObject): JsonObject {

@@ -71,6 +71,10 @@ const LOOKS_INTO_IT: readonly (readonly [string, string])[] = [
   ["cuts it", 'decision if substring(input.enclave.mrenclave, 0, 2) == "ab"'],
   ["cuts something off its front", "decision if substring(input.enclave.mrenclave, 1, 200) == data.x"],
   ["cuts it where the data says", "decision if substring(input.enclave.mrenclave, 0, data.n) == data.x"],
+  [
+    "cuts it where the data says, and elsewhere not at all",
+    "decision if short(input.enclave.mrenclave) == data.x\nshort(m) := substring(m, 0, 200) if data.a\nelse := substring(m, 0, data.n)",
+  ],
   ["orders it", "decision if input.enclave.mrenclave < data.x"],
   ["sorts by it", "decision := sort([input.enclave.mrenclave, data.x])"],
   ["takes the greatest", "decision := max({input.enclave.mrenclave, data.x})"],
