@@ -20,6 +20,11 @@ const io: Io = {
   },
 };
 
+// Whoever reads the results may stop early, as `head` does; what was decided stays the exit code.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 const program = new Command("launchgate")
   .description("Decides which SGX enclaves may launch: EINIT requests in, allow or deny with reasons out")
   .exitOverride()
