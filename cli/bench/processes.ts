@@ -8,8 +8,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { readBundle } from "../../engine/index.js";
 import type { Io } from "../io.js";
 import { policiesDir } from "../policy/shipped.js";
+import { ENTRYPOINT, inputDocument } from "./sdk.js";
 import { median, rounded } from "./statistics.js";
 
 export interface ProcessTimes {
@@ -24,6 +26,8 @@ export interface ProcessTimes {
   readonly bundle_script_ms: number;
   /** Within that script: readBundle, createGate and the first decision, the import left out. */
   readonly bundle_load_ms: number;
+  /** A script that imports the WASM SDK alone, loads the same WASM and data, and asks each once with a ready-made input. */
+  readonly sdk_script_ms: number;
   /** `launchgate eval --sigstruct FILE` */
   readonly eval_ms: number;
   /** `launchgate eval --sigstruct FILE --policy BUNDLE` */
@@ -58,6 +62,7 @@ function inFolder(folder: string, { runs, bundles, event, sigstruct }: Processes
   const reading = `const files = ${JSON.stringify(files)}.map((file) => readFileSync(file));`;
   const loading = "{ policies: files.map((bytes) => readBundle(bytes)) }";
   const bundle = write(folder, "bundle.mjs", decideScript(reading, loading, eventFile));
+  const sdk = write(folder, "sdk.mjs", sdkScript(folder, bundles, event));
   const signed = write(folder, "enclave.sig", sigstruct);
   const policies = files.flatMap((file) => ["--policy", file]);
   const commands = {
@@ -65,13 +70,20 @@ function inFolder(folder: string, { runs, bundles, event, sigstruct }: Processes
     module: ["--input-type=module", "-e", ""],
     builtin: [builtin],
     bundle: [bundle],
+    sdk: [sdk],
     eval: [PROGRAM, "eval", "--sigstruct", signed],
     evalBundle: [PROGRAM, "eval", "--sigstruct", signed, ...policies],
   } as const;
-  const times = { node: [], module: [], builtin: [], bundle: [], eval: [], evalBundle: [], inside: [] } as Record<
-    keyof typeof commands | "inside",
-    number[]
-  >;
+  const times = {
+    node: [],
+    module: [],
+    builtin: [],
+    bundle: [],
+    sdk: [],
+    eval: [],
+    evalBundle: [],
+    inside: [],
+  } as Record<keyof typeof commands | "inside", number[]>;
   // The first turn fills the file system's cache, and is not counted.
   for (let run = 0; run <= runs; run += 1) {
     for (const [name, args] of Object.entries(commands) as [keyof typeof commands, readonly string[]][]) {
@@ -88,6 +100,7 @@ function inFolder(folder: string, { runs, bundles, event, sigstruct }: Processes
     builtin_script_ms: rounded(median(times.builtin)),
     bundle_script_ms: rounded(median(times.bundle)),
     bundle_load_ms: rounded(median(times.inside)),
+    sdk_script_ms: rounded(median(times.sdk)),
     eval_ms: rounded(median(times.eval)),
     eval_bundle_ms: rounded(median(times.evalBundle)),
   };
@@ -110,6 +123,27 @@ const { decision } = createGate(${gateOptions}).decide(event);
 const end = process.hrtime.bigint();
 if (decision !== "allow" && decision !== "deny") throw new Error("no decision");
 process.stdout.write(String(end - start));
+`;
+}
+
+/** What anybody pays who asks OPA's WASM once: no archive, no digest, no check, no decoding. */
+function sdkScript(folder: string, bundles: readonly Uint8Array[], event: object): string {
+  const policies = bundles.map((bytes, at) => {
+    const { wasm, data } = readBundle(bytes);
+    return {
+      wasm: write(folder, `policy-${at}.wasm`, wasm),
+      data: write(folder, `data-${at}.json`, JSON.stringify(data)),
+    };
+  });
+  const input = write(folder, "input.json", JSON.stringify(inputDocument(event)));
+  return `import { readFileSync } from "node:fs";
+import sdk from ${JSON.stringify(import.meta.resolve("@open-policy-agent/opa-wasm"))};
+const input = JSON.parse(readFileSync(${JSON.stringify(input)}, "utf8"));
+for (const { wasm, data } of ${JSON.stringify(policies)}) {
+  const policy = sdk.loadPolicySync(readFileSync(wasm));
+  policy.setData(JSON.parse(readFileSync(data, "utf8")));
+  if (policy.evaluate(input, ${JSON.stringify(ENTRYPOINT)}).length !== 1) throw new Error("no answer");
+}
 `;
 }
 

@@ -95,6 +95,7 @@ function processes({ processes: found }: BenchReport): Section {
     ['node --input-type=module -e ""', found.node_module_ms],
     ["a script that decides once, built-in policy", found.builtin_script_ms],
     ["a script that decides once, from a bundle", found.bundle_script_ms],
+    ["a script that asks the bare WASM SDK once", found.sdk_script_ms],
     ["launchgate eval", found.eval_ms],
     ["launchgate eval --policy with a bundle", found.eval_bundle_ms],
   ] as const;

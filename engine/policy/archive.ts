@@ -112,15 +112,19 @@ function checkHeader(header: Uint8Array): TarEntry {
 /** Every byte of the header added up, with the checksum's own eight as spaces. */
 function checksum(header: Uint8Array): number {
   const [offset, length] = HEADER.chksum;
-  return header.reduce((sum, byte, at) => sum + (at >= offset && at < offset + length ? 0x20 : byte), 0);
+  let sum = 0x20 * length;
+  for (let at = 0; at < BLOCK; at += 1) if (at < offset || at >= offset + length) sum += header[at] as number;
+  return sum;
 }
 
 function text(header: Uint8Array, field: keyof typeof HEADER): string {
   const [offset, length] = HEADER[field];
   const bytes = header.subarray(offset, offset + length);
   const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return UTF_8.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
+
+const UTF_8 = new TextDecoder();
 
 function octal(header: Uint8Array, field: "chksum" | "size"): number {
   const [offset, length] = HEADER[field];

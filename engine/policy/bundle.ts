@@ -7,10 +7,10 @@
 
 import { ConfigError, PolicyError } from "../errors.js";
 import { validate } from "../generated/validate-manifest.js";
-import { frozenJson, isJsonObject, type JsonObject, type JsonValue } from "../json.js";
+import { frozenJson, isJsonObject, type JsonObject, type JsonValue, parseFrozenJson } from "../json.js";
 import { explainSchemaErrors } from "../schema-errors.js";
 import { type ArchiveFile, readArchive, writeArchive } from "./archive.js";
-import { canonicalJson, sha256Hex } from "./canonical.js";
+import { canonicalJson, isCanonical, sha256Hex } from "./canonical.js";
 
 /** By entrypoint: the paths of `input` that it can read, each with its whole subtree; null: everything. */
 export type ReadSets = Readonly<Record<string, readonly (readonly string[])[] | null>>;
@@ -97,20 +97,24 @@ export function readBundle(bytes: Uint8Array, options: ReadBundleOptions = {}): 
   const entrypoints = readEntrypoints(manifest);
   const wasm = files.get(WASM_PATH);
   if (wasm === undefined) throw format(`it has no /${WASM_PATH}`);
-  const data = readData(files);
+  const { data, canonical } = readData(files);
   const own = readMetadata(manifest);
-  const parts = assemble({
-    name: options.name ?? own?.name ?? "policy",
-    revision: typeof manifest["revision"] === "string" ? manifest["revision"] : "",
-    wasm,
-    data,
-    entrypoints,
-    reads: own?.reads ?? {},
-    opaque: own?.opaque ?? {},
-    readsTrusted: options.trustReads ?? false,
-    opa: own?.opa ?? null,
-    rules: own?.rules ?? [],
-  });
+  const revision = typeof manifest["revision"] === "string" ? manifest["revision"] : "";
+  const parts = assemble(
+    {
+      name: options.name ?? own?.name ?? "policy",
+      revision,
+      wasm,
+      data,
+      entrypoints,
+      reads: own?.reads ?? {},
+      opaque: own?.opaque ?? {},
+      readsTrusted: options.trustReads ?? false,
+      opa: own?.opa ?? null,
+      rules: own?.rules ?? [],
+    },
+    canonical,
+  );
   if (own !== null) checkDigests(own, parts, entrypoints, files);
   return parts.bundle;
 }
@@ -139,7 +143,8 @@ interface Assembled {
   readonly dataSha256: string;
 }
 
-function assemble(parts: BundleParts): Assembled {
+/** `canonical` is the canonical text of the data, where somebody has it at hand. */
+function assemble(parts: BundleParts, canonical?: string): Assembled {
   const { name, revision = "", reads = {}, opaque = {}, readsTrusted = false, opa = null, rules = [] } = parts;
   if (!NAME.test(name)) throw new ConfigError("option", `a policy's name must match ${NAME.source}`);
   const wasm = parts.wasm.slice();
@@ -152,7 +157,7 @@ function assemble(parts: BundleParts): Assembled {
     if (!ENTRYPOINT.test(entrypoint)) throw format(`${JSON.stringify(entrypoint.slice(0, 100))} is no entrypoint`);
   }
   const wasmSha256 = sha256Hex(wasm);
-  const dataSha256 = sha256Hex(canonicalData(data));
+  const dataSha256 = sha256Hex(canonical ?? canonicalData(data));
   const bundle = Object.freeze({
     name,
     revision,
@@ -210,7 +215,7 @@ function readManifest(files: ReadonlyMap<string, Uint8Array>): JsonObject {
   if (files.has("patch.json")) throw format("it is a delta bundle, expected a whole one");
   const bytes = files.get(".manifest");
   if (bytes === undefined) throw format("it has no /.manifest");
-  const manifest = readJson(".manifest", bytes);
+  const { value: manifest } = readJson(".manifest", bytes);
   if (!isJsonObject(manifest)) throw format("/.manifest is no object");
   return manifest;
 }
@@ -231,21 +236,29 @@ function readEntrypoints(manifest: JsonObject): readonly string[] {
   });
 }
 
-/** Every data.json put where its folder says, as OPA does. */
-function readData(files: ReadonlyMap<string, Uint8Array>): JsonObject {
-  let data: JsonObject = {};
-  for (const [path, bytes] of files) {
-    const folders = path.split("/");
-    const file = folders.pop();
-    if (file === "data.yaml" || file === "data.yml") {
-      throw format(`/${path} is YAML: opa build and launchgate build write the data as JSON`);
-    }
-    if (file !== "data.json") continue;
-    const content = folders.reduceRight<JsonValue>((inner, folder) => ({ [folder]: inner }), readJson(path, bytes));
-    if (!isJsonObject(content)) throw format(`/${path} is no object`);
-    data = mergeObjects(data, content, path);
+/** Every data.json put where its folder says, as OPA does; and their canonical text, where there is one and that is it. */
+function readData(files: ReadonlyMap<string, Uint8Array>): { readonly data: JsonObject; readonly canonical?: string } {
+  const found = [...files].filter(([path]) => DATA_FILE.test(path));
+  const yaml = found.find(([path]) => !path.endsWith(".json"));
+  if (yaml !== undefined) {
+    throw format(`/${yaml[0]} is YAML: opa build and launchgate build write the data as JSON`);
   }
-  return data;
+  const [first, ...others] = found;
+  if (first !== undefined && others.length === 0 && first[0] === "data.json") {
+    const { text, value } = readJson(...first);
+    if (!isJsonObject(value)) throw format("/data.json is no object");
+    return isCanonical(text, value) ? { data: value, canonical: text } : { data: value };
+  }
+  return { data: found.reduce<JsonObject>((data, [path, bytes]) => mergeFile(data, path, bytes), {}) };
+}
+
+const DATA_FILE = /(?:^|\/)data\.(?:json|yaml|yml)$/;
+
+function mergeFile(data: JsonObject, path: string, bytes: Uint8Array): JsonObject {
+  const folders = path.split("/").slice(0, -1);
+  const content = folders.reduceRight<JsonValue>((inner, folder) => ({ [folder]: inner }), readJson(path, bytes).value);
+  if (!isJsonObject(content)) throw format(`/${path} is no object`);
+  return mergeObjects(data, content, path);
 }
 
 function mergeObjects(left: JsonObject, right: JsonObject, path: string): JsonObject {
@@ -260,15 +273,16 @@ function mergeObjects(left: JsonObject, right: JsonObject, path: string): JsonOb
   return Object.fromEntries(merged);
 }
 
-function readJson(path: string, bytes: Uint8Array): JsonValue {
-  let value: unknown;
+function readJson(path: string, bytes: Uint8Array): { readonly text: string; readonly value: JsonValue } {
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    const text = UTF_8.decode(bytes);
+    return { text, value: parseFrozenJson(text, (fault) => format(`/${path}: ${fault}`)) };
   } catch (cause) {
-    throw format(`/${path} is no JSON`, cause);
+    throw cause instanceof PolicyError ? cause : format(`/${path} is no JSON`, cause);
   }
-  return frozenJson(value, (fault) => format(`/${path}: ${fault}`));
 }
+
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** `metadata.launchgate`, as the manifest schema describes it. */
 interface Metadata {

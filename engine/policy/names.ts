@@ -5,7 +5,7 @@
  * time and nothing else; a known one is never taken for fresh.
  */
 
-import type { JsonValue } from "../json.js";
+import type { JsonObject, JsonValue } from "../json.js";
 
 const NAME_LENGTH = 64;
 
@@ -46,15 +46,22 @@ function collect(value: JsonValue, names: Set<number>): void {
   if (typeof value === "string") collectFrom(value, names);
   else if (Array.isArray(value)) for (const item of value) collect(item, names);
   else if (typeof value === "object" && value !== null) {
-    for (const [key, item] of Object.entries(value)) {
+    for (const key of Object.keys(value)) {
       collectFrom(key, names);
-      collect(item, names);
+      collect((value as JsonObject)[key] as JsonValue, names);
     }
   }
 }
 
+/** The usual case: nothing but a name. */
+const NAME = /^[0-9a-fA-F]{64}$/;
+
 function collectFrom(text: string, names: Set<number>): void {
   if (text.length < NAME_LENGTH) return;
+  if (NAME.test(text)) {
+    names.add(firstWord(text.slice(0, 8)));
+    return;
+  }
   for (const [run] of text.matchAll(/[0-9a-fA-F]{64,}/g)) {
     for (let at = 0; at + NAME_LENGTH <= run.length; at += 1) names.add(firstWord(run.slice(at, at + 8)));
   }

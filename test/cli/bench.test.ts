@@ -332,6 +332,7 @@ describe("goals", () => {
     builtin_script_ms: 41,
     bundle_script_ms: decide,
     bundle_load_ms: 1,
+    sdk_script_ms: 45,
     eval_ms: whole,
     eval_bundle_ms: 1000,
   });

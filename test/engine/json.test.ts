@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { frozenJson, isJsonObject, MAX_JSON_DEPTH } from "../../engine/json.js";
+import { frozenJson, isJsonObject, MAX_JSON_DEPTH, parseFrozenJson } from "../../engine/json.js";
 
 const refuse = (fault: string) => new RangeError(fault);
 const nested = (levels: number): unknown => {
@@ -75,4 +75,34 @@ test("an object is an object, of whatever realm, and neither an array nor an ins
   expect(isJsonObject(runInNewContext("({})"))).toBe(true);
   for (const other of [null, [], new Date(0), new Uint8Array(1), "", 0, undefined])
     expect(isJsonObject(other)).toBe(false);
+});
+
+describe("parseFrozenJson", () => {
+  test("says what frozenJson says of what was parsed, faults too", () => {
+    const outcome = (freeze: () => unknown): unknown => {
+      try {
+        return freeze();
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 5 }), (text) => {
+        const frozen = outcome(() => parseFrozenJson(text, refuse));
+        expect(frozen).toEqual(outcome(() => frozenJson(JSON.parse(text), refuse)));
+      }),
+    );
+    for (const text of ['{"a":{"__proto__":{}}}', '{"a":9007199254740993}', '[{"constructor":1}]', "[1e999]"]) {
+      const fault = outcome(() => frozenJson(JSON.parse(text), refuse));
+      expect(typeof fault).toBe("string");
+      expect(outcome(() => parseFrozenJson(text, refuse))).toBe(fault);
+    }
+  });
+
+  test("freezes to the ground, and is not copied again", () => {
+    const made = parseFrozenJson('{"a":[{"b":1}]}', refuse) as { readonly a: readonly [object] };
+    expect([made, made.a, made.a[0]].every(Object.isFrozen)).toBe(true);
+    expect(frozenJson(made, refuse)).toBe(made);
+    expect(() => frozenJson(made, refuse, 1)).toThrow("nested deeper than 1");
+  });
 });

@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { canonicalJson, sha256Hex } from "../../../engine/policy/canonical.js";
+import type { JsonValue } from "../../../engine/json.js";
+import { canonicalJson, isCanonical, sha256Hex } from "../../../engine/policy/canonical.js";
 
 describe("canonicalJson", () => {
   test("RFC 8785, section 3.2.2 and 3.2.3: the example", () => {
@@ -28,6 +30,33 @@ describe("canonicalJson", () => {
 
   test.each([["\ud800"], [Number.NaN], [Number.NEGATIVE_INFINITY]])("has no text for %j", (value) => {
     expect(() => canonicalJson({ value })).toThrow();
+  });
+});
+
+describe("isCanonical", () => {
+  test("is true of no text but the one that canonicalJson writes", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ stringUnit: "grapheme" }), (value) => {
+        const canonical = canonicalJson(value as JsonValue);
+        const plain = JSON.stringify(value);
+        if (isCanonical(plain, JSON.parse(plain))) expect(plain).toBe(canonical);
+        const keys = JSON.stringify(JSON.parse(canonical)) === canonical;
+        expect(isCanonical(canonical, JSON.parse(canonical))).toBe(keys && !canonical.includes("\\ud"));
+      }),
+    );
+  });
+
+  test.each([
+    ["space", '{"a": 1}', false],
+    ["a number written otherwise", '{"a":1.0}', false],
+    ["keys out of order", '{"b":1,"a":2}', false],
+    ["keys out of order, deep inside", '{"a":[{"b":1,"a":2}]}', false],
+    ["a key that stands twice", '{"a":1,"a":1}', false],
+    ["an escape that is not needed", String.raw`{"a":"\u0041"}`, false],
+    ["a lone surrogate, which has no canonical text", String.raw`{"a":"\ud800"}`, false],
+    ["nothing of all that", '{"a":[1,{"b":null,"c":"\\n"}],"d":{}}', true],
+  ])("%s", (_, text, canonical) => {
+    expect(isCanonical(text, JSON.parse(text))).toBe(canonical);
   });
 });
 
