@@ -54,11 +54,12 @@ export function peSections(source: ByteSource, headerOffset: number, names: read
   const sections: Section[] = [{ name: null, offset: 0, size: tableOffset + count * ENTRY_SIZE }];
   for (let at = 0; at < table.length; at += ENTRY_SIZE) {
     const name = Buffer.from(table.subarray(at, at + 8)).toString("latin1");
-    sections.push({
-      name: names.find((wanted) => wanted === name.slice(0, wanted.length) && name[wanted.length] === "\0") ?? null,
-      offset: view.getUint32(at + 20, true),
-      size: view.getUint32(at + 16, true),
-    });
+    const known =
+      names.find((wanted) => wanted === name.slice(0, wanted.length) && name[wanted.length] === "\0") ?? null;
+    const offset = view.getUint32(at + 20, true);
+    // Uninitialised data: some linkers leave a size there, but no bytes.
+    if (known === null && offset === 0) continue;
+    sections.push({ name: known, offset, size: view.getUint32(at + 16, true) });
   }
   return sections;
 }

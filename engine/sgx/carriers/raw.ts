@@ -13,12 +13,10 @@ import type { Find, FoundBytes, RawCarrier } from "./carried.js";
 /** No raw form is larger. */
 export const MAX_RAW_SIZE = SECS_SIZE;
 
-const HEADER = Buffer.from(SIGSTRUCT_HEADER, "hex");
+/** Of HEADER, what is the same in every SIGSTRUCT: signers are known to set the word after it, TYPE. */
+const HEADER = Buffer.from(SIGSTRUCT_HEADER, "hex").subarray(0, 12);
 const HEADER2 = Buffer.from(SIGSTRUCT_HEADER2, "hex");
 const HEADER2_OFFSET = 24;
-
-/** Of HEADER, what is the same in every SIGSTRUCT: signers are known to set the word after it, TYPE. */
-const HEADER_BEFORE_TYPE = HEADER.subarray(0, 12);
 
 /**
  * The structure that these bytes are, whatever it holds: that the HEADER of 1808 bytes is wrong is a finding, not a
@@ -54,7 +52,7 @@ function page(bytes: Uint8Array): Find<RawCarrier> {
 
 function begins(bytes: Uint8Array): boolean {
   return (
-    HEADER_BEFORE_TYPE.equals(bytes.subarray(0, HEADER_BEFORE_TYPE.length)) &&
+    HEADER.equals(bytes.subarray(0, HEADER.length)) &&
     HEADER2.equals(bytes.subarray(HEADER2_OFFSET, HEADER2_OFFSET + HEADER2.length))
   );
 }
