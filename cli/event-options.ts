@@ -14,7 +14,8 @@ import {
   type Secs,
   type SecsFields,
 } from "../engine/index.js";
-import { readBytes, readJson } from "./files.js";
+import { KIND_NAMES, structureBytes } from "./enclave-files.js";
+import { readJson } from "./files.js";
 import { CommandError } from "./io.js";
 
 export interface LaunchOptions {
@@ -53,8 +54,8 @@ export function eventFromOptions(options: LaunchOptions): unknown {
     origin: originOf(kind, options.vm),
     platform: { flc: null, lepubkeyhash: lepubkeyhashOf(options.lepubkeyhash) },
     grants: { provisionkey: { granted: grant, how: grant ? "config" : null } },
-    sigstruct: structureIn(options.sigstruct, "sigstruct"),
-    token: options.token === undefined ? null : structureIn(options.token, "einittoken"),
+    sigstruct: structureBytes(options.sigstruct, "sigstruct"),
+    token: options.token === undefined ? null : structureBytes(options.token, "einittoken"),
     // A SECS of the wrong length is the engine's to deny, as the other structures are: it meets the error on taking over.
     get secs() {
       if (secs instanceof EventError) throw secs;
@@ -114,12 +115,6 @@ function secondsOf(time: string | undefined): number {
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 
-/** The structure of that kind in the file; else all its bytes, for the engine to refuse by their length. */
-function structureIn(file: string, kind: "sigstruct" | "einittoken"): Uint8Array {
-  const bytes = readBytes(file);
-  return findStructures(bytes).find((structure) => structure.kind === kind)?.bytes ?? bytes;
-}
-
 const NONE = { flags: hex64(0n), xfrm: hex64(0n) };
 const ALL = { flags: hex64(0xffff_ffff_ffff_ffffn), xfrm: hex64(0xffff_ffff_ffff_ffffn) };
 
@@ -149,13 +144,13 @@ const UNKNOWN: SecsFields = {
 
 /** What the SECS says, or the denial of one whose length is wrong. */
 function secsIn(file: string): SecsFields | EventError {
-  const bytes = readBytes(file);
-  const [found] = findStructures(bytes);
+  const bytes = structureBytes(file, "secs");
   // A prefix of a SECS is taken, and the bytes of another structure would pass for one.
-  if (found !== undefined && found.kind !== "secs")
-    throw new CommandError(1, `--secs is ${file}, which holds a ${found.kind.toUpperCase()}, expected a SECS`);
+  const [other] = findStructures(bytes).structures;
+  if (other !== undefined && other.kind !== "secs")
+    throw new CommandError(1, `--secs is ${file}, which holds ${KIND_NAMES[other.kind]}, expected a SECS`);
   try {
-    return fieldsOf(decodeSecs(found?.bytes ?? bytes));
+    return fieldsOf(decodeSecs(bytes));
   } catch (error) {
     if (error instanceof DecodeError) return new EventError("malformed", error.message);
     throw error;

@@ -2,32 +2,77 @@
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { parseDocument } from "yaml";
+import { type ByteSource, sourceOf } from "../engine/sgx/carriers/source.js";
 import { CommandError } from "./io.js";
 
-/** No structure, token or event is longer; larger files are read up to here and then judged by their length. */
+/** No structure, token or event is longer; what must be read whole is read up to here, and refused beyond. */
 const MAX_BYTES = 16 * 1024 * 1024;
+
+/** What stdin held: it can be read only once, but may be named more often. */
+let stdin: Uint8Array | undefined;
 
 /** A file's bytes, `-` for stdin. @throws CommandError exit 1 where it cannot be read */
 export function readBytes(path: string): Uint8Array {
-  return orCannotRead(path, () => {
-    const fd = path === "-" ? 0 : openSync(path, "r");
-    try {
-      const chunks: Buffer[] = [];
-      let total = 0;
-      const whole = fstatSync(fd).isFile() ? fstatSync(fd).size : undefined;
-      if (whole !== undefined && whole > MAX_BYTES) throw new Error(`it is ${whole} bytes, more than ${MAX_BYTES}`);
-      for (;;) {
-        const chunk = Buffer.allocUnsafe(65_536);
-        const length = readSync(fd, chunk);
-        if (length === 0) return new Uint8Array(Buffer.concat(chunks));
-        total += length;
-        if (total > MAX_BYTES) throw new Error(`it is longer than ${MAX_BYTES} bytes`);
-        chunks.push(chunk.subarray(0, length));
-      }
-    } finally {
-      if (fd !== 0) closeSync(fd);
-    }
-  });
+  return withSource(path, (source) => wholeOf(path, source));
+}
+
+/**
+ * Hands a file to `use`, which asks for the pieces it wants: a regular file of any size stays on its disk, anything else
+ * (`-` for stdin, pipes) is read whole. The source ends with the call.
+ *
+ * @throws CommandError exit 1 where the file cannot be read, also in the middle of `use`; what `use` throws itself
+ */
+export function withSource<Value>(path: string, use: (source: ByteSource) => Value): Value {
+  if (path === "-") {
+    stdin ??= orCannotRead(path, () => readAll(0));
+    return use(sourceOf(stdin));
+  }
+  const fd = orCannotRead(path, () => openSync(path, "r"));
+  try {
+    return use(orCannotRead(path, () => sourceOfFile(path, fd)));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** All bytes of a source. @throws CommandError exit 1 where they are more than any structure has */
+export function wholeOf(path: string, { sizeBytes, read }: ByteSource): Uint8Array {
+  if (sizeBytes <= MAX_BYTES) return read(0, sizeBytes);
+  throw new CommandError(1, `cannot read ${path}: it is ${sizeBytes} bytes, more than ${MAX_BYTES}`);
+}
+
+function sourceOfFile(path: string, fd: number): ByteSource {
+  const stats = fstatSync(fd);
+  // Files of the kernel say that they are empty, and are not.
+  if (!stats.isFile() || stats.size === 0) return sourceOf(readAll(fd));
+  return {
+    sizeBytes: stats.size,
+    read: (offset, length) => orCannotRead(path, () => readPart(fd, offset, Math.min(length, stats.size - offset))),
+  };
+}
+
+function readPart(fd: number, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(Math.max(0, length));
+  let filled = 0;
+  while (filled < bytes.length) {
+    const read = readSync(fd, bytes, filled, bytes.length - filled, offset + filled);
+    if (read === 0) break;
+    filled += read;
+  }
+  return bytes.subarray(0, filled);
+}
+
+function readAll(fd: number): Uint8Array {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for (;;) {
+    const chunk = Buffer.allocUnsafe(65_536);
+    const length = readSync(fd, chunk);
+    if (length === 0) return new Uint8Array(Buffer.concat(chunks));
+    total += length;
+    if (total > MAX_BYTES) throw new Error(`it is longer than ${MAX_BYTES} bytes`);
+    chunks.push(chunk.subarray(0, length));
+  }
 }
 
 /**

@@ -39,7 +39,16 @@ export {
   type SignatureStatus,
 } from "./request.js";
 export * from "./sgx/attributes.js";
-export { type FoundStructure, findStructures } from "./sgx/carriers.js";
+export {
+  type Carried,
+  type Carrier,
+  type FoundBytes,
+  type FoundStream,
+  type FoundStructure,
+  IMAGE_CARRIERS,
+} from "./sgx/carriers/carried.js";
+export { type ByteSource, sourceOf } from "./sgx/carriers/source.js";
+export { findStructures } from "./sgx/carriers.js";
 export * from "./sgx/einit.js";
 export * from "./sgx/einittoken.js";
 export { FINDINGS, type Finding, type FindingCode } from "./sgx/findings.js";

@@ -33,7 +33,7 @@ export function command(io: Io): Command {
       "Decide one launch. By default with the built-in policy, profile strict, as a native launch whose attributes are\n" +
         "known only where the SIGSTRUCT pins them.",
     )
-    .option("--sigstruct <file>", "the SIGSTRUCT: raw, hex or base64; - for stdin")
+    .option("--sigstruct <file>", "the SIGSTRUCT, or a signed enclave; FILE@OFFSET picks one of several; - for stdin")
     .option("--event <file>", "a whole LaunchEvent as JSON, instead of the options that describe one")
     .option("--policy <dir|bundle>", "policy folder or bundle; repeat to AND several", collect, [])
     .option("--data <file>", "data document, JSON or YAML, merged over the profile; repeatable", collect, [])

@@ -16,12 +16,14 @@ import {
   knownSigner,
   mrenclaveOf,
   mrsignerOf,
+  type Secs,
   type SigstructInput,
   secsFindings,
   sha256Hex,
   sigstructFields,
   sigstructFindings,
   tokenFields,
+  unsignedSigstruct,
   verifySignature,
 } from "../../engine/index.js";
 
@@ -53,22 +55,71 @@ export type Inspection =
       readonly kind: "secs";
       readonly secs: ReturnType<typeof secsFields>;
       readonly findings: readonly Finding[];
+    })
+  | (Place & {
+      readonly kind: "signing_material";
+      /** Without what the key makes of it. */
+      readonly sigstruct: Omit<ReturnType<typeof sigstructFields>, "exponent">;
+      readonly mrenclave: string;
+      readonly sha256: string;
+      readonly debug_launchable: boolean;
+      readonly findings: readonly Finding[];
+    })
+  | (Place & {
+      readonly kind: "sgxs";
+      readonly mrenclave: string;
+      readonly size: string;
+      readonly ssaframesize: number;
+      readonly pages: number;
+      readonly measured_bytes: number;
+      readonly unmeasured_bytes: number;
+      readonly canonical: boolean;
+      /** The SIGSTRUCTs and signing material inspected along with it that name this MRENCLAVE: `file`, or `file@offset`. */
+      readonly matches: readonly string[];
+      readonly findings: readonly Finding[];
     });
 
-export function inspect(file: string, { kind, offset, bytes }: FoundStructure): Inspection {
+/** `matches` stays empty here: see `withMatches`. */
+export function inspect(file: string, structure: FoundStructure): Inspection {
+  const { kind, offset } = structure;
   switch (kind) {
     case "sigstruct":
-      return { file, kind, offset, ...inspectSigstruct(bytes) };
+      return { file, kind, offset, ...inspectSigstruct(structure.bytes) };
     case "einittoken": {
-      const token = decodeEinittoken(bytes);
-      const einittoken = { ...tokenFields(token), sha256: sha256Hex(bytes) };
+      const token = decodeEinittoken(structure.bytes);
+      const einittoken = { ...tokenFields(token), sha256: sha256Hex(structure.bytes) };
       return { file, kind, offset, einittoken, findings: einittokenFindings(token) };
     }
-    case "secs":
-      return { file, kind, offset, secs: secsFields(bytes), findings: secsFindings(decodeSecs(bytes)) };
+    case "secs": {
+      const secs = decodeSecs(structure.bytes);
+      return { file, kind, offset, secs: secsFields(secs), findings: secsFindings(secs) };
+    }
+    case "signing_material":
+      return { file, kind, offset, ...inspectMaterial(structure.bytes) };
+    case "sgxs": {
+      const { mrenclave, size, ssaframesize, pages, measuredBytes, unmeasuredBytes, canonical } = structure;
+      const measured = { pages, measured_bytes: measuredBytes, unmeasured_bytes: unmeasuredBytes, canonical };
+      return { file, kind, offset, mrenclave, size: hex64(size), ssaframesize, ...measured, matches: [], findings: [] };
+    }
     default:
       return kind satisfies never;
   }
+}
+
+/** Says of each SGXS stream which of the SIGSTRUCTs inspected along with it are its own. */
+export function withMatches(inspections: readonly Inspection[]): readonly Inspection[] {
+  return inspections.map((inspection) => {
+    if ("error" in inspection || inspection.kind !== "sgxs") return inspection;
+    const matches = new Set<string>();
+    for (const other of inspections) {
+      if ("error" in other || (other.kind !== "sigstruct" && other.kind !== "signing_material")) continue;
+      if (other.mrenclave !== inspection.mrenclave) continue;
+      matches.add(
+        other.offset === 0 || other.file.endsWith(`@${other.offset}`) ? other.file : `${other.file}@${other.offset}`,
+      );
+    }
+    return { ...inspection, matches: [...matches] };
+  });
 }
 
 function inspectSigstruct(
@@ -98,9 +149,23 @@ function inspectSigstruct(
   };
 }
 
+/** As of a SIGSTRUCT, but for the key, the signature, and what would be odd of their absence. */
+function inspectMaterial(
+  bytes: Uint8Array,
+): Omit<Extract<Inspection, { kind: "signing_material" }>, "file" | "kind" | "offset"> {
+  const sigstruct = decodeSigstruct(unsignedSigstruct(bytes));
+  const { exponent: _, ...fields } = sigstructFields(sigstruct);
+  return {
+    sigstruct: fields,
+    mrenclave: mrenclaveOf(sigstruct),
+    sha256: sha256Hex(bytes),
+    debug_launchable: debugLaunchable(sigstruct),
+    findings: sigstructFindings({ ...sigstruct, exponent: 3 }),
+  };
+}
+
 /** The fields that a SECS's creator sets. */
-function secsFields(bytes: Uint8Array) {
-  const secs = decodeSecs(bytes);
+function secsFields(secs: Secs) {
   return {
     size: hex64(secs.size),
     baseaddr: hex64(secs.baseaddr),

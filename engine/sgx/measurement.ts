@@ -8,20 +8,8 @@
 
 import { createHash } from "node:crypto";
 import { DecodeError } from "../errors.js";
-
-/** Bytes of one record; EEXTEND's is followed by the bytes it measures. */
-const RECORD_SIZE = 64;
-const CHUNK_SIZE = 256;
-
-/** The first eight bytes of each record, as the little-endian number the SDM gives. */
-const TAGS = {
-  ecreate: 0x0045544145524345n,
-  eadd: 0x0000000044444145n,
-  eextend: 0x00444e4554584545n,
-} as const;
-
-/** Where the last meaningful byte of each record ends; what follows must be zero. */
-const FIELDS_END = { ecreate: 28, eadd: 24, eextend: 16 } as const;
+import { sourceOf } from "./carriers/source.js";
+import { CHUNK_SIZE, measureStream, RECORD_SIZE, TAGS } from "./measured-stream.js";
 
 /** An enclave being measured. Every step throws DecodeError `field` where it comes in the wrong order or shape. */
 export type Measurement = {
@@ -89,42 +77,7 @@ export function measureEnclave(): Measurement {
  * @throws DecodeError `length` where the stream ends inside a record, `field` on a record no CPU would write there
  */
 export function mrenclaveOfStream(bytes: Uint8Array): string {
-  const stream = new Uint8Array(bytes);
-  const view = new DataView(stream.buffer);
-  let offset = 0;
-  do {
-    need(stream, offset, RECORD_SIZE);
-    const kind = kindOf(view.getBigUint64(offset, true), offset);
-    if ((kind === "ecreate") !== (offset === 0)) {
-      throw new DecodeError(
-        "field",
-        `the record at ${offset} is ${kind.toUpperCase()}, expected ECREATE first and once`,
-      );
-    }
-    if (stream.subarray(offset + FIELDS_END[kind], offset + RECORD_SIZE).some((byte) => byte !== 0)) {
-      throw new DecodeError("field", `the ${kind.toUpperCase()} record at ${offset} does not end in zeros`);
-    }
-    offset += RECORD_SIZE;
-    if (kind === "eextend") {
-      need(stream, offset, CHUNK_SIZE);
-      offset += CHUNK_SIZE;
-    }
-  } while (offset < stream.length);
-  return createHash("sha256").update(stream).digest("hex");
-}
-
-function kindOf(tag: bigint, offset: number): keyof typeof TAGS {
-  for (const kind of ["ecreate", "eadd", "eextend"] as const) if (TAGS[kind] === tag) return kind;
-  throw new DecodeError("field", `the record at ${offset} is of no known kind, expected ECREATE, EADD or EEXTEND`);
-}
-
-function need(stream: Uint8Array, offset: number, size: number): void {
-  if (stream.length - offset < size) {
-    throw new DecodeError(
-      "length",
-      `the stream has ${stream.length - offset} bytes left at ${offset}, expected ${size}`,
-    );
-  }
+  return measureStream(sourceOf(bytes), { enhanced: false }).mrenclave;
 }
 
 function recordOf(kind: keyof typeof TAGS): DataView {

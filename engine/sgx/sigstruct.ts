@@ -5,6 +5,7 @@
  * Everything in it is the signer's claim. Whether the signature holds is asked in signature.ts, not here.
  */
 
+import { DecodeError } from "../errors.js";
 import { ATTRIBUTE_BITS, hex32 } from "./attributes.js";
 import { type Finding, firstNonzero, odd, refused } from "./findings.js";
 import { hex } from "./identity.js";
@@ -66,12 +67,29 @@ export function encodeSigstruct(sigstruct: Sigstruct): Uint8Array {
   return encode(SIGSTRUCT_LAYOUT, sigstruct);
 }
 
+/** Size in bytes of what the signature covers: [0,128) and [900,1028) of the 1808. */
+export const SIGNED_SIZE = 256;
+
 /** The 256 bytes that the signature covers: [0,128) and [900,1028) of the 1808. */
 export function signedBytes(bytes: Uint8Array): Uint8Array {
-  const message = new Uint8Array(256);
+  const message = new Uint8Array(SIGNED_SIZE);
   message.set(bytes.subarray(0, 128), 0);
   message.set(bytes.subarray(900, 1028), 128);
   return message;
+}
+
+/**
+ * The SIGSTRUCT that signing these 256 bytes would begin with: each in its place, and zero where the key and what it
+ * makes belong. @throws DecodeError `length` on any other number of bytes
+ */
+export function unsignedSigstruct(message: Uint8Array): Uint8Array {
+  if (message.length !== SIGNED_SIZE) {
+    throw new DecodeError("length", `signing material is ${message.length} bytes, expected ${SIGNED_SIZE}`);
+  }
+  const bytes = new Uint8Array(SIGSTRUCT_SIZE);
+  bytes.set(message.subarray(0, 128), 0);
+  bytes.set(message.subarray(128), 900);
+  return bytes;
 }
 
 /**

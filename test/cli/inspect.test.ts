@@ -3,7 +3,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { SigstructInput } from "../../engine/index.js";
+import { debugLaunchable, decodeSigstruct, type SigstructInput, sigstructFields } from "../../engine/index.js";
+import { elf, genData, oeInfo, sdkBlock, sdkNote, sgxsPage, sgxsRecord } from "../support/carriers.js";
 import { launchgate, ROOT } from "../support/cli.js";
 import { makeSigstruct, testSigner } from "../support/sigstructs.js";
 import { evalFiles, MRENCLAVE } from "./eval-files.js";
@@ -132,7 +133,9 @@ describe("several files", () => {
 
   test("are all shown though some hold nothing or cannot be read, with exit 1", () => {
     const { code, elements } = inspect(["short", "release", "nowhere", ".", "empty", "token"]);
-    const expected = "expected a SIGSTRUCT (1808), an EINITTOKEN (304, or 1024 as launch token) or a SECS (4096)";
+    const expected =
+      "expected a SIGSTRUCT (1808 bytes), an EINITTOKEN (304, or 1024 as launch token), a SECS (4096), signing material " +
+      "(256), hex or base64 of these, a signed ELF or PE enclave, or an SGXS stream";
     expect(code).toBe(1);
     expect(elements).toEqual([
       { file: "short", error: `no structure found in 1807 bytes, ${expected}` },
@@ -150,6 +153,105 @@ describe("several files", () => {
     expect(stdout).toMatch(/^release: sigstruct at offset 0\n {2}mrenclave +a{64}\n {2}mrsigner +[0-9a-f]{64}\n/);
     expect(stdout).toMatch(/signature +valid, q1 valid, q2 valid\n/);
     expect(stdout).toMatch(/\n\nshort\n {2}no structure found in 1807 bytes, /);
+  });
+});
+
+describe("a carrier", () => {
+  const other = makeSigstruct({ isvsvn: 2 });
+  const note = sdkNote([sdkBlock(readFileSync(join(FOLDER, "release"))), sdkBlock(other)]);
+  const sdk = elf(64, [{ name: ".note.sgxmeta", content: note }]);
+  const stream = Buffer.concat([sgxsRecord("ECREATE", [8, 1], [12, 0x4000]), sgxsPage(0, 0x203, new Uint8Array(4096))]);
+  const mrenclave = "cebd92eb5da1132775ab465a3960d76ba935869b7d6462b37284f89a1b796099";
+  const named = makeSigstruct({ enclavehash: Buffer.from(mrenclave, "hex") });
+  const files: Readonly<Record<string, Uint8Array>> = {
+    "sdk.so": sdk.bytes,
+    "oe.so": elf(64, [{ name: ".oeinfo", content: oeInfo(named) }]).bytes,
+    "unsigned.so": elf(64, [{ name: ".oeinfo", content: oeInfo(new Uint8Array(1808)) }]).bytes,
+    "a.dat": genData(named),
+    "a.sgxs": stream,
+    "open.sgxs": Buffer.concat([sgxsRecord("UNSIZED"), stream.subarray(64)]),
+  };
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(FOLDER, name), content);
+  const at = (sdk.at[".note.sgxmeta"] ?? 0) + 89;
+
+  test("of several SIGSTRUCTs has an element for each, of the same shape as one alone", () => {
+    const { code, elements } = inspect(["sdk.so"]);
+    const { offset: _, file: __, ...release } = one("release");
+    expect({ code, elements }).toEqual({
+      code: 0,
+      elements: [
+        { file: "sdk.so", offset: at, ...release },
+        expect.objectContaining({ file: "sdk.so", offset: at + 1952, kind: "sigstruct", signature_valid: true }),
+      ],
+    });
+    const single = inspect([`sdk.so@${at}`]).elements;
+    expect(single).toEqual([{ file: `sdk.so@${at}`, offset: at, ...release }]);
+  });
+
+  test("of signing material says what a signer would sign, and nothing of a key", () => {
+    const { exponent: _, ...fields } = sigstructFields(decodeSigstruct(named));
+    expect(one("a.dat")).toEqual({
+      file: "a.dat",
+      kind: "signing_material",
+      offset: 0,
+      sigstruct: fields,
+      mrenclave,
+      sha256: HASH,
+      debug_launchable: debugLaunchable(decodeSigstruct(named)),
+      findings: [],
+    });
+  });
+
+  test("of an SGXS stream is measured, and compared with what is given along with it", () => {
+    const element = {
+      file: "a.sgxs",
+      kind: "sgxs",
+      offset: 0,
+      mrenclave,
+      size: "0x0000000000004000",
+      ssaframesize: 1,
+      pages: 1,
+      measured_bytes: 4096,
+      unmeasured_bytes: 0,
+      canonical: true,
+      matches: [],
+      findings: [],
+    };
+    expect(one("a.sgxs")).toEqual(element);
+    const { elements } = inspect(["a.sgxs", "release", "a.dat", "oe.so"]);
+    expect(elements[0]).toEqual({ ...element, matches: ["a.dat", "oe.so@208"] });
+  });
+
+  test("that is broken or unsigned says so, with exit 1", () => {
+    const { code, elements } = inspect(["unsigned.so", "open.sgxs", "sdk.so@7"]);
+    expect({ code, elements }).toEqual({
+      code: 1,
+      elements: [
+        { file: "unsigned.so", error: expect.stringMatching(/^the Open Enclave image is not signed.*oesign sign`$/) },
+        { file: "open.sgxs", error: expect.stringMatching(/^the record at 0 is UNSIZED: /) },
+        {
+          file: "sdk.so@7",
+          error: `sdk.so holds no structure at offset 7, expected sdk.so@${at}, sdk.so@${at + 1952}`,
+        },
+      ],
+    });
+  });
+
+  test("reads the same as text, and is named", () => {
+    const { code, stdout } = launchgate(["inspect", "sdk.so", "a.dat", "a.sgxs", "--format", "text"], { cwd: FOLDER });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(`sdk.so: sigstruct at offset ${at}, in Intel SDK signed ELF\n`);
+    expect(stdout).toMatch(
+      /a\.dat: signing_material at offset 0\n[\s\S]* {2}signature +none: this is what remains to be signed\n/,
+    );
+    expect(stdout).toMatch(/a\.sgxs: sgxs at offset 0\n {2}mrenclave +cebd92eb[\s\S]* {2}matches +a\.dat\n$/);
+  });
+
+  test("from stdin is one as any other, named twice too", () => {
+    const { elements } = inspect(["-", "-"], { input: sdk.bytes });
+    expect(elements.map(({ file, offset }) => [file, offset])).toEqual(
+      [at, at + 1952, at, at + 1952].map((o) => ["-", o]),
+    );
   });
 });
 

@@ -96,7 +96,7 @@ describe.skipIf(!PRESENT)(`real SIGSTRUCTs${MISSING}`, () => {
   test.each(SIGSTRUCTS)("$file encodes back to its bytes, and is found in them", (entry) => {
     const bytes = new Uint8Array(bytesOf(entry));
     expect(encodeSigstruct(decodeSigstruct(bytes))).toEqual(bytes);
-    expect(findStructures(bytes)).toEqual([{ kind: "sigstruct", offset: 0, bytes }]);
+    expect(findStructures(bytes).structures).toEqual([{ kind: "sigstruct", offset: 0, bytes }]);
   });
 
   test("findings are told of the odd ones alone", () => {
@@ -166,7 +166,7 @@ describe.skipIf(!PRESENT)(`real tokens${MISSING}`, () => {
   test.each(TOKENS)("$file encodes back to its first 304 bytes, and is found in its 1024", (entry) => {
     const token = new Uint8Array(bytesOf(entry).subarray(0, 304));
     expect(encodeEinittoken(decodeEinittoken(token))).toEqual(token);
-    expect(findStructures(bytesOf(entry))).toEqual([{ kind: "einittoken", offset: 0, bytes: token }]);
+    expect(findStructures(bytesOf(entry)).structures).toEqual([{ kind: "einittoken", offset: 0, bytes: token }]);
   });
 
   test("the real one has no findings, the simulated one has reserved bytes set", () => {
