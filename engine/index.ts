@@ -40,6 +40,8 @@ export {
 } from "./request.js";
 export * from "./sgx/attributes.js";
 export { type FoundStructure, findStructures } from "./sgx/carriers.js";
+export { type Compared, type Comparison, compareSigstructs } from "./sgx/compare.js";
+export type { ChangeWeight, SigstructChange } from "./sgx/compare-bits.js";
 export * from "./sgx/einit.js";
 export * from "./sgx/einittoken.js";
 export { FINDINGS, type Finding, type FindingCode } from "./sgx/findings.js";
