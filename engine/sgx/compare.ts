@@ -6,6 +6,7 @@
  * wrong.
  */
 
+import { createHash } from "node:crypto";
 import { hex32 } from "./attributes.js";
 import {
   bitChanges,
@@ -242,10 +243,14 @@ const BROKEN = {
 
 /** That a valid signature differs follows from what it signs, and is no change of its own. */
 function validityChange(field: "signature" | "q1" | "q2", was: Side, is: Side): readonly SigstructChange[] {
-  const say = (side: Side) =>
-    side[field] === "invalid" ? `invalid (${hex(side.fields[field]).slice(0, 16)}…)` : side[field];
+  const say = (side: Side) => (side[field] === "invalid" ? `invalid (${digest(side.fields[field])})` : side[field]);
   const meaning = { valid: "it verifies now", absent: "not signed any more", invalid: BROKEN[field] }[is[field]];
   return changed(field, say(was), say(is), meaning, better(was[field] === "valid", is[field] === "valid"));
+}
+
+/** Tells two wrong values apart that are too long to show. */
+function digest(bytes: Uint8Array): string {
+  return `sha256 ${createHash("sha256").update(bytes).digest("hex").slice(0, 16)}…`;
 }
 
 function measurementChange(a: Sigstruct, b: Sigstruct): readonly SigstructChange[] {

@@ -14,6 +14,7 @@ const MODE64BIT = 0x4n;
 const enforced = { flags: ALL, xfrm: ALL };
 const flags = (value: bigint): Fields => ({ attributes: { flags: MODE64BIT | value, xfrm: 3n } });
 const free = (bits: bigint): Fields => ({ attributemask: { flags: ALL & ~bits, xfrm: ALL } });
+type Side = Parameters<typeof compareSigstructs>[0];
 const signed = (sigstruct: Uint8Array) => ({ sigstruct, signed: true });
 const compare = (before: Fields, after: Fields) =>
   compareSigstructs(signed(makeSigstruct(before)), signed(makeSigstruct(after)));
@@ -211,7 +212,7 @@ describe("the key", () => {
       [
         expect.objectContaining({
           before: "valid",
-          after: expect.stringMatching(/^invalid \([0-9a-f]{16}…\)$/),
+          after: expect.stringMatching(/^invalid \(sha256 [0-9a-f]{16}…\)$/),
           weight: "weaker",
           meaning: expect.stringContaining("SGX_INVALID_SIGNATURE"),
         }),
@@ -238,6 +239,16 @@ function isOfKey(at: number): boolean {
       ["modulus", "signature", "q1", "q2"].includes(name) && at >= offset && at < offset + size,
   );
 }
+
+test("two wrong signatures are told apart, wherever they differ", () => {
+  const release = makeSigstruct();
+  const wrong = [520, 890].map((at) => signed(release.with(at, (release[at] ?? 0) ^ 1))) as [Side, Side];
+  const { result, changes } = compareSigstructs(...wrong);
+  expect([result, changes.map(({ field, weight }) => `${weight} ${field}`)]).toEqual([
+    "resigned",
+    ["neutral signature"],
+  ]);
+});
 
 describe("whatever the bytes", () => {
   const release = makeSigstruct();
