@@ -16,6 +16,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "show what a SIGSTRUCT, EINITTOKEN or SECS says",
     load: () => import("./commands/inspect.js"),
   },
+  {
+    name: "diff",
+    summary: "show what changed between two enclaves' signatures",
+    load: () => import("./commands/diff.js"),
+  },
+  {
+    name: "import",
+    summary: "make a data document of other tools' lists of enclaves",
+    load: () => import("./commands/import.js"),
+  },
   { name: "init", summary: "make a starter policy with data and tests", load: () => import("./commands/init.js") },
   { name: "check", summary: "check a policy folder against the schemas", load: () => import("./commands/check.js") },
   { name: "build", summary: "compile a policy folder to a bundle", load: () => import("./commands/build.js") },

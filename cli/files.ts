@@ -1,6 +1,7 @@
-/** Reading what the user names on the command line, with errors that say what to do. */
+/** Reading and writing what the user names on the command line, with errors that say what to do. */
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { type ByteSource, sourceOf } from "../engine/sgx/carriers/source.js";
 import { CommandError } from "./io.js";
@@ -87,6 +88,18 @@ export function readJson(path: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     throw new CommandError(1, `${path} is no JSON: ${(error as Error).message}`);
+  }
+}
+
+/** The old file or the whole new one, never a part. @throws CommandError exit 1 where it cannot be written */
+export function writeWhole(path: string, content: Uint8Array | string): void {
+  const draft = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    writeFileSync(draft, content, { flag: "wx" });
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw new CommandError(1, `cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -49,6 +49,8 @@ export {
 } from "./sgx/carriers/carried.js";
 export { type ByteSource, sourceOf } from "./sgx/carriers/source.js";
 export { findStructures } from "./sgx/carriers.js";
+export { type Compared, type Comparison, compareSigstructs } from "./sgx/compare.js";
+export type { ChangeWeight, SigstructChange } from "./sgx/compare-bits.js";
 export * from "./sgx/einit.js";
 export * from "./sgx/einittoken.js";
 export { FINDINGS, type Finding, type FindingCode } from "./sgx/findings.js";
