@@ -2,8 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { parseDocument } from "yaml";
 import { type ByteSource, sourceOf } from "../engine/sgx/carriers/source.js";
+import { duplicateKey } from "./duplicate-key.js";
 import { CommandError } from "./io.js";
 
 /** No structure, token or event is longer; what must be read whole is read up to here, and refused beyond. */
@@ -82,8 +82,14 @@ function readAll(fd: number): Uint8Array {
  */
 export function readJson(path: string): unknown {
   const text = new TextDecoder().decode(readBytes(path));
-  const twice = parseDocument(text, { stringKeys: true }).errors.find(({ code }) => code === "DUPLICATE_KEY");
-  if (twice !== undefined) throw new CommandError(1, `${path}: ${twice.message}`);
+  const value = parseJson(path, text);
+  const twice = duplicateKey(text);
+  if (twice !== null)
+    throw new CommandError(1, `${path}: the key ${JSON.stringify(twice.slice(0, 64))} stands twice in one object`);
+  return value;
+}
+
+function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
