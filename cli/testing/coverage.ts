@@ -3,7 +3,7 @@
  * cover. Tests and the shipped library do not count.
  */
 
-export interface FileCoverage {
+interface FileCoverage {
   readonly file: string;
   readonly covered: number;
   readonly lines: number;

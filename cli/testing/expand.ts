@@ -14,9 +14,9 @@ import type { Fault, SuiteFile, SuitePath } from "./suite-file.js";
  * When launches happen that no suite gives a time: a day that stays the same, so that what passes today passes when
  * something in the data has expired.
  */
-export const DEFAULT_TIME = "2026-01-01T00:00:00Z";
+const DEFAULT_TIME = "2026-01-01T00:00:00Z";
 
-export const MAX_CASES = 20_000;
+const MAX_CASES = 20_000;
 
 const KINDS: readonly OriginKind[] = ["native", "kvm", "guest-agent", "file"];
 

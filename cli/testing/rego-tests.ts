@@ -33,7 +33,7 @@ export interface RegoSubject {
   readonly data: JsonObject;
 }
 
-export type RegoStatus = "pass" | "fail" | "error" | "skip";
+type RegoStatus = "pass" | "fail" | "error" | "skip";
 
 export interface RegoTest {
   /** `launch_test.test_a_listed_signer_launches`. */

@@ -31,7 +31,7 @@ export interface CaseResult {
 }
 
 /** `error`: nobody could measure it. */
-export interface CoverageVerdict {
+interface CoverageVerdict {
   readonly threshold: number;
   readonly status: "pass" | "fail" | "error";
   readonly message: string;

@@ -9,7 +9,7 @@ import { testSigner } from "../../support/sigstructs.js";
 
 const strict = createGate({});
 const open = createGate({ profile: "open" });
-const denial = "signer_not_listed (signer " + testSigner() + " is not listed)";
+const denial = `signer_not_listed (signer ${testSigner()} is not listed)`;
 
 describe("against strict, which denies, and open, which warns,", () => {
   test.each([
