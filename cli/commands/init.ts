@@ -20,6 +20,7 @@ export function command(io: Io): Command {
         [
           `next: list your signers in ${join(dir, "launchgate", "data.yaml")}, then`,
           `  launchgate check ${dir}`,
+          `  launchgate test ${dir}`,
           `  launchgate build ${dir} -o ${bundle}`,
           `  opa test --v1-compatible ${bundle} ${join(dir, "launch", "decision_test.rego")}`,
           "",

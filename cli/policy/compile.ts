@@ -26,7 +26,7 @@ import { withStaged } from "./staging.js";
 
 export const DEFAULT_POLICY_NAME = "policy";
 
-const MAX_COMPILED_BYTES = 256 * 1024 * 1024;
+export const MAX_COMPILED_BYTES = 256 * 1024 * 1024;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const MAX_REVISION = 256;
 

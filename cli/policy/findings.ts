@@ -90,10 +90,15 @@ export function findingsOf(errors: readonly OpaError[], shipped: (path: string) 
   }));
 }
 
+/** What to use instead of a builtin; undefined for one that nobody has asked about. */
+export function adviceFor(builtin: string): string | undefined {
+  return ADVICE[builtin] ?? ADVICE[builtin.split(".")[0] ?? ""];
+}
+
 function meaningOf({ code, message, details }: OpaError): Pick<Finding, "code" | "message"> {
   const name = /^undefined function (\S+)$/.exec(message)?.[1];
   if (name !== undefined) {
-    const advice = ADVICE[name] ?? ADVICE[name.split(".")[0] ?? ""];
+    const advice = adviceFor(name);
     if (advice === undefined)
       return { code: "unknown_function", message: `there is no function ${name} that a compiled policy can call` };
     return { code: "forbidden_builtin", message: `${name} does not work in a compiled policy; ${advice}` };

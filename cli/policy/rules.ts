@@ -5,7 +5,6 @@
 
 import type { PolicyRule } from "../../engine/index.js";
 import { CommandError } from "../io.js";
-import type { Entrypoint } from "./entrypoints.js";
 import { type Opa, runOpa } from "./opa.js";
 import type { Plan } from "./plan.js";
 
@@ -32,8 +31,8 @@ export async function rulesOf(opa: Opa, dir: string, plan: Plan): Promise<readon
   return rules.sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : a.path < b.path ? -1 : 1));
 }
 
-/** By entrypoint, the rules that its plan calls, however far down: `data.launch.signer.violation`. */
-function reachable(plan: Plan): ReadonlyMap<Entrypoint, ReadonlySet<string>> {
+/** By entrypoint, the rules and builtins that its plan calls, however far down: `data.launch.signer.violation`, `concat`. */
+export function reachable(plan: Plan): ReadonlyMap<string, ReadonlySet<string>> {
   const called = new Map((plan.funcs?.funcs ?? []).map(({ name, blocks }) => [name, callsIn(blocks)]));
   return new Map(
     plan.plans.plans.map(({ name, blocks }) => {
@@ -44,7 +43,7 @@ function reachable(plan: Plan): ReadonlyMap<Entrypoint, ReadonlySet<string>> {
         seen.add(at);
         next.push(...(called.get(at) ?? []));
       }
-      return [name as Entrypoint, new Set([...seen].map((planned) => planned.replace(/^g\d+\./, "")))];
+      return [name, new Set([...seen].map((planned) => planned.replace(/^g\d+\./, "")))];
     }),
   );
 }

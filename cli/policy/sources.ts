@@ -2,8 +2,9 @@
  * Reading a policy folder: which files count, under which names. Truth: OPA's bundle layout
  * (openpolicyagent.org/docs/latest/management-bundles, "Bundle File Format").
  *
- * Files that end in `.rego` are sources, those in `_test.rego` tests, `data.json` and `data.yaml` data at the path of their
- * folder. All else, and every name that begins with a dot, is passed over. Nothing is read that lies outside the folder.
+ * Files that end in `.rego` are sources, those in `_test.rego` tests, those in `_test.yaml`, `_test.yml` or `_test.json`
+ * suites of tests, `data.json` and `data.yaml` data at the path of their folder. All else, and every name that begins with
+ * a dot, is passed over. Nothing is read that lies outside the folder.
  */
 
 import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
@@ -25,6 +26,8 @@ export interface PolicyFolder {
   readonly sources: readonly SourceFile[];
   readonly tests: readonly SourceFile[];
   readonly data: readonly SourceFile[];
+  /** Neither Rego nor data: for `launchgate test` alone. */
+  readonly suites: readonly SourceFile[];
 }
 
 /** Reads DIR, sorted by path. Throws CommandError (1) where it cannot be read, (3) where it holds what it must not. */
@@ -38,6 +41,7 @@ export function readPolicyFolder(dir: string): PolicyFolder {
     sources: files.filter(({ path }) => isRego(path) && !isTest(path)),
     tests: files.filter(({ path }) => isTest(path)),
     data: files.filter(({ path }) => isData(path)),
+    suites: files.filter(({ path }) => isSuite(path)),
   };
 }
 
@@ -65,7 +69,7 @@ function walk(root: string, below: string, folder: string, depth: number): Sourc
       const full = join(folder, name);
       const kind = lstatSync(full);
       if (kind.isDirectory()) return walk(root, path, full, depth + 1);
-      if (!isRego(path) && !isData(path)) return [];
+      if (!isRego(path) && !isData(path) && !isSuite(path)) return [];
       return [{ path, bytes: readInside(root, path, full) }];
     });
 }
@@ -97,4 +101,8 @@ function isTest(path: string): boolean {
 
 function isData(path: string): boolean {
   return /(^|\/)data\.(json|yaml|yml)$/.test(path);
+}
+
+function isSuite(path: string): boolean {
+  return /_test\.(yaml|yml|json)$/.test(path);
 }

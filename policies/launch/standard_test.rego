@@ -12,7 +12,7 @@ answered(event, site) := answer if {
 
 nothing := {"allow": true, "deny": set(), "warn": set()}
 
-codes(items) := [item.code | some item in items]
+codes(items) := sort([item.code | some item in items])
 
 test_a_listed_enclave_is_allowed if {
 	answered(testing.ordinary, testing.signer({})) == nothing

@@ -53,9 +53,13 @@ describe("init", () => {
     const made = await run(init, dir);
     expect(made.exit).toBe(0);
     expect(made.out.split("\n").filter(Boolean)).toEqual(
-      ["README.md", "launch/decision.rego", "launch/decision_test.rego", "launchgate/data.yaml"].map((path) =>
-        join(dir, path),
-      ),
+      [
+        "README.md",
+        "launch/decision.rego",
+        "launch/decision_test.rego",
+        "launch/decision_test.yaml",
+        "launchgate/data.yaml",
+      ].map((path) => join(dir, path)),
     );
     expect(await run(check, dir)).toEqual({ out: "", err: `${dir}: 0 errors, 0 warnings\n`, exit: 0 });
     expect((await run(build, dir, "-o", join(dir, "policy.tar.gz"))).exit).toBe(0);
