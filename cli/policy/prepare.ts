@@ -40,8 +40,9 @@ export async function preparePolicy(options: {
   readonly signing?: SigningPart;
 }): Promise<Prepared | Unparsed> {
   const { dir, policies, signing = "as-said" } = options;
+  const whole = readPolicyFolder(dir);
   const isShipped = isShippedFolder(policies, dir);
-  const folder = isShipped ? shippedPart(readPolicyFolder(dir), signing) : readPolicyFolder(dir);
+  const folder = isShipped ? shippedPart(whole, signing) : whole;
   const tests = options.tests === true ? folder.tests : [];
   const paths = [...folder.sources, ...tests].map(({ path }) => path);
   const parsed = await withStaged([...folder.sources, ...tests], ({ dir }) => parseModules(options.opa, dir, paths));

@@ -68,7 +68,7 @@ export function vetReport(run: VetRun): Report {
     rules: [...advice.values()].map(({ code, title, why, fix }) => ({ code, title, why, fix })),
     document: {
       version: 1,
-      passed: counts.fail === 0 && counts.error === 0,
+      passed: counts.enclaves > 0 && counts.fail === 0 && counts.error === 0,
       counts,
       exceptions,
       enclaves: run.results.map(documentOf),

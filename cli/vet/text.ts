@@ -32,7 +32,12 @@ function statusText(status: CaseStatus, colours: Colours): string {
 function caseText({ name, status, facts, findings }: ReportCase, colours: Colours): string {
   const shown = facts.filter((fact) => SHOWN.has(fact.name)).map((fact) => `${fact.name} ${printable(fact.value)}`);
   const head = [statusText(status, colours), printable(name), colours.dim(shown.join(", "))].join("  ").trimEnd();
-  const rows = findings.map((finding) => ["", levelText(finding, colours), printable(finding.code), said(finding)]);
+  const rows = findings.map((finding) => [
+    "",
+    levelText(finding, status, colours),
+    printable(finding.code),
+    said(finding),
+  ]);
   const fixes = findings.flatMap(({ level, code, fix }) =>
     level === "error" && fix !== null ? [[code, fix] as const] : [],
   );
@@ -44,8 +49,9 @@ function caseText({ name, status, facts, findings }: ReportCase, colours: Colour
 
 const SHOWN: ReadonlySet<string> = new Set(["carrier", "isvprodid", "isvsvn"]);
 
-function levelText({ level, exception }: ReportFinding, colours: Colours): string {
+function levelText({ level, exception }: ReportFinding, status: CaseStatus, colours: Colours): string {
   if (exception !== null) return colours.cyan("exception");
+  if (status === "error") return colours.red(status);
   return level === "error" ? colours.red("deny") : level === "warning" ? colours.yellow("warn") : colours.dim("note");
 }
 

@@ -47,8 +47,8 @@ warn contains {
 # METADATA
 # title: DATE lies in the future
 # description: >-
-#   The clock of the machine that signed is wrong, or somebody chose the date. Later than data.launchgate.signing.
-#   max_future_days after the day it is vetted, by default 1, since the day of signing may be another time zone's.
+#   The clock of the machine that signed is wrong, or somebody chose the date. Tolerated are as many days as
+#   data.launchgate.signing.max_future_days says, by default 1, since the day of signing may be another time zone's.
 # custom:
 #   code: date_in_future
 #   fix: set the clock, and sign with the day of signing as DATE
