@@ -27,7 +27,7 @@ export interface VetRun {
 
 type Counts = Readonly<Record<"enclaves" | "pass" | "warn" | "fail" | "error", number>>;
 
-export function isVetted(result: Vetted | Unvetted): result is Vetted {
+function isVetted(result: Vetted | Unvetted): result is Vetted {
   return "verdict" in result;
 }
 

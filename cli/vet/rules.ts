@@ -9,7 +9,7 @@ import type { Io } from "../io.js";
 import { printable } from "../output/table.js";
 
 /** `violation`: denies, whatever the data document says. `note`: said, and changes nothing. */
-export type RuleLevel = "violation" | "deny" | "warn" | "ignore" | "note";
+type RuleLevel = "violation" | "deny" | "warn" | "ignore" | "note";
 
 export interface SigningRule {
   readonly code: string;
