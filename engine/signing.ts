@@ -13,7 +13,6 @@ import type { JsonObject } from "./json.js";
 import type { RuleReason } from "./policy/answer.js";
 import { sha256Hex } from "./policy/canonical.js";
 import type { Policy } from "./policy/evaluate.js";
-import { REASONS } from "./reasons.js";
 import {
   type Attributes,
   describeBits,
@@ -232,11 +231,11 @@ export function judgeSigning(policy: Policy, input: SigningInput): SigningVerdic
     return { passed: false, deny: deny.length > 0 ? deny : [reason("not_allowed", NOT_ALLOWED)], warn };
   } catch (error) {
     if (!(error instanceof EvaluationError)) throw error;
-    return { passed: false, deny: [reason(error.code, REASONS[error.code])], warn: [] };
+    return { passed: false, deny: [reason(error.code, error.message)], warn: [] };
   }
 }
 
-const NOT_ALLOWED = "The policy did not allow the release, and gave no reason.";
+const NOT_ALLOWED = "the policy did not allow the release, and gave no reason";
 
 function reason(code: string, message: string): RuleReason {
   return Object.freeze({ code, message });
