@@ -51,6 +51,16 @@ function generateValidators() {
   }
 }
 
+/** The shipped signing policy in a module of its own, which only those load who ask for it. */
+function generateShippedSigning(signing) {
+  writeFileSync(join(generated, "shipped-signing.js"), `export const signing = ${JSON.stringify(signing)};\n`);
+  writeFileSync(
+    join(generated, "shipped-signing.d.ts"),
+    'import type { EmbeddedPolicy } from "../policy/shipped.js";\n' +
+      "/** Null until the build has made it. */\nexport const signing: EmbeddedPolicy | null;\n",
+  );
+}
+
 /** What the engine embeds of the shipped policies; null while the program that builds them is itself being built. */
 function generateShipped(shipped) {
   const { bundle: _, ...embedded } = shipped ?? { policy: null, profiles: {}, fragments: {} };
@@ -109,12 +119,16 @@ mkdirSync(generated, { recursive: true });
 rmSync(at("dist"), { recursive: true, force: true });
 generateValidators();
 generateShipped(null);
+generateShippedSigning(null);
 compileTypeScript();
 copyGenerated();
-const { buildShipped } = await import(pathToFileURL(at("dist", "cli", "policy", "shipped.js")).href);
+const { buildShipped, buildShippedSigning } = await import(
+  pathToFileURL(at("dist", "cli", "policy", "shipped.js")).href
+);
 const shipped = await buildShipped();
 writeFileSync(at("dist", "policy.tar.gz"), Buffer.from(shipped.bundle, "base64"));
 generateShipped(shipped);
+generateShippedSigning(await buildShippedSigning());
 copyGenerated();
 await bundleForStart();
 chmodSync(at("dist", "cli", "main.js"), 0o755);

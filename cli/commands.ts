@@ -34,6 +34,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "test a launch policy on the WebAssembly that hosts run",
     load: () => import("./commands/test.js"),
   },
+  { name: "vet", summary: "judge enclaves before they are released", load: () => import("./commands/vet.js") },
   { name: "bench", summary: "measure how fast decisions are here", load: () => import("./commands/bench.js") },
   { name: "version", summary: "print the versions of what decides", load: () => import("./commands/version.js") },
 ];

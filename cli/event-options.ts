@@ -102,7 +102,8 @@ function lepubkeyhashOf(text: string | undefined): string | null {
   throw new CommandError(1, `--lepubkeyhash is ${JSON.stringify(text)}, expected 64 hex digits`);
 }
 
-function secondsOf(time: string | undefined): number {
+/** `--time` as Unix seconds; now where there is none. @throws CommandError exit 1 where it is no RFC 3339 */
+export function secondsOf(time: string | undefined): number {
   if (time === undefined) return Math.floor(Date.now() / 1000);
   const milliseconds = RFC3339.test(time) ? Date.parse(time) : Number.NaN;
   const day = time.slice(0, 10);

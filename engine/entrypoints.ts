@@ -2,7 +2,7 @@
 
 import type { HookName } from "./event.js";
 
-/** `signing/decision`, which signers ask, belongs to no hook. */
+/** `signing/decision`, which signers ask, belongs to no hook: see signing.ts. */
 export const ENTRYPOINTS = {
   enclave_create: "enclave/create",
   enclave_provision: "enclave/provision",

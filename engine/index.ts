@@ -25,7 +25,7 @@ export { makeBundle, type PolicyBundle, type PolicyRule, packBundle, readBundle,
 export { sha256Hex } from "./policy/canonical.js";
 export { effectiveData, type ShippedData } from "./policy/data.js";
 export { createPolicy, type Policy, type PolicyLimits } from "./policy/evaluate.js";
-export { type ShippedPolicyOptions, shippedData, shippedPolicy } from "./policy/shipped.js";
+export { type ShippedPolicyOptions, shippedData, shippedPolicy, shippedSigningPolicy } from "./policy/shipped.js";
 export { isUnremarkable } from "./quick-einit.js";
 export { REASONS, type ReasonCode } from "./reasons.js";
 export { Recent } from "./recent.js";
@@ -62,3 +62,4 @@ export * from "./sgx/sgx-errors.js";
 export * from "./sgx/sign.js";
 export { verifySignature } from "./sgx/signature.js";
 export * from "./sgx/sigstruct.js";
+export * from "./signing.js";

@@ -12,6 +12,7 @@ import { readDataFile } from "../policy/data-files.js";
 import { effectiveFolderData } from "../policy/effective.js";
 import { findOpa } from "../policy/opa.js";
 import { policiesDir } from "../policy/shipped.js";
+import { documentsSaySigning } from "../policy/signing-part.js";
 import { findingsText } from "./check.js";
 
 interface BuildOptions {
@@ -44,9 +45,11 @@ export function command(io: Io): Command {
 async function build(dir: string, options: BuildOptions, io: Io): Promise<void> {
   const opa = findOpa(io);
   const policies = policiesDir();
-  const data = effectiveFolderData(documentsOf(options));
+  const documents = documentsOf(options);
+  const data = effectiveFolderData(documents);
+  const signing = documentsSaySigning(documents) ? "with" : "as-said";
   if (options.check) {
-    const findings = await checkPolicy({ dir, opa, policies, data });
+    const findings = await checkPolicy({ dir, opa, policies, data, signing });
     io.err(findingsText(findings, picocolors.createColors(false)));
     if (findings.some(({ severity }) => severity === "error"))
       throw new CommandError(3, `${dir} is refused, no bundle was written`);
@@ -57,6 +60,7 @@ async function build(dir: string, options: BuildOptions, io: Io): Promise<void> 
     opa,
     policies,
     data,
+    signing,
     ...(name === undefined ? {} : { name }),
     ...(revision === undefined ? {} : { revision }),
   });

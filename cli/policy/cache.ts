@@ -17,6 +17,7 @@ import { compilePolicy, DEFAULT_POLICY_NAME } from "./compile.js";
 import { effectiveFolderData } from "./effective.js";
 import { findOpa, type Opa } from "./opa.js";
 import { packageVersion, policiesDir, shippedData } from "./shipped.js";
+import { documentsSaySigning, type SigningPart } from "./signing-part.js";
 import { readPolicyFolder } from "./sources.js";
 
 export interface CachedOptions {
@@ -24,14 +25,17 @@ export interface CachedOptions {
   /** Data documents merged over the folder's own. */
   readonly documents?: readonly JsonObject[];
   readonly name?: string;
+  /** Whether the signing decision is compiled in; default: where the folder or the documents say something of it. */
+  readonly signing?: SigningPart;
 }
 
 /** The bundle of a policy folder, from the cache where it is there. Throws as compilePolicy does. */
 export async function compileCached(options: CachedOptions, io: Pick<Io, "env">): Promise<PolicyBundle> {
   const { dir, documents = [], name = DEFAULT_POLICY_NAME } = options;
+  const signing = options.signing ?? (documentsSaySigning(documents) ? "with" : "as-said");
   const opa = findOpa(io);
   const cache = cacheFolder(io.env);
-  const key = cacheKey(dir, opa, name, documents);
+  const key = cacheKey(dir, opa, [name, signing], documents);
   const cached = cache === undefined ? undefined : readCached(join(cache, key));
   if (cached !== undefined) return cached;
   const { bundle } = await compilePolicy({
@@ -39,6 +43,7 @@ export async function compileCached(options: CachedOptions, io: Pick<Io, "env">)
     opa,
     policies: policiesDir(),
     name,
+    signing,
     data: effectiveFolderData(documents),
   });
   if (cache !== undefined) keep(cache, key, bundle);
@@ -46,12 +51,13 @@ export async function compileCached(options: CachedOptions, io: Pick<Io, "env">)
 }
 
 /** The whole shipped folder counts, whichever part of it will be compiled in. */
-function cacheKey(dir: string, opa: Opa, name: string, documents: readonly JsonObject[]): string {
+function cacheKey(dir: string, opa: Opa, options: readonly string[], documents: readonly JsonObject[]): string {
   const hash = createHash("sha256");
   const add = (part: string | Uint8Array): void => {
     hash.update(`${part.length}:`).update(part);
   };
-  for (const part of ["launchgate-cache-v1", packageVersion(), opa.version, name, JSON.stringify(documents)]) add(part);
+  for (const part of ["launchgate-cache-v2", packageVersion(), opa.version, ...options, JSON.stringify(documents)])
+    add(part);
   add(JSON.stringify(shippedData()));
   add(readFileSync(join(policiesDir(), "capabilities.json")));
   for (const folder of [dir, policiesDir()]) {

@@ -18,6 +18,7 @@ import { type Prepared, preparePolicy } from "./prepare.js";
 import { checkReferences } from "./references.js";
 import { type Module, parseModules } from "./rego-ast.js";
 import { forOpa, readSchemas, type Schemas } from "./schemas.js";
+import type { SigningPart } from "./signing-part.js";
 import type { SourceFile } from "./sources.js";
 import { withStaged } from "./staging.js";
 
@@ -28,12 +29,14 @@ export interface CheckOptions {
   readonly policies?: string;
   /** Makes the whole `data` of the folder's own, throwing PolicyError where that does not fit. */
   readonly data: (own: FolderData) => JsonObject;
+  /** Default: of the shipped policies everything, else what the folder says. */
+  readonly signing?: SigningPart;
 }
 
 /** @throws CommandError (1) where the folder cannot be read, (3) where it holds what it must not */
 export async function checkPolicy(options: CheckOptions): Promise<readonly Finding[]> {
-  const { dir, opa, policies = dir } = options;
-  const prepared = await preparePolicy({ dir, policies, opa, tests: true });
+  const { dir, opa, policies = dir, signing = policies === dir ? "with" : "as-said" } = options;
+  const prepared = await preparePolicy({ dir, policies, opa, tests: true, signing });
   if ("unparsed" in prepared) return sortFindings(prepared.unparsed);
   const { modules, testModules, assembly, folder } = prepared;
   const { data, findings: dataFindings } = checkData(options, prepared);

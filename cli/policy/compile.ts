@@ -21,6 +21,7 @@ import type { Plan } from "./plan.js";
 import { preparePolicy } from "./prepare.js";
 import { type ReadSet, readSets } from "./read-sets.js";
 import { rulesOf } from "./rules.js";
+import type { SigningPart } from "./signing-part.js";
 import type { SourceFile } from "./sources.js";
 import { withStaged } from "./staging.js";
 
@@ -39,6 +40,8 @@ export interface CompileOptions {
   readonly data: JsonObject | ((own: FolderData) => JsonObject);
   readonly name?: string;
   readonly revision?: string;
+  /** Whether the signing decision is compiled in; default: where the folder has something to say of it. */
+  readonly signing?: SigningPart;
 }
 
 export interface Compiled {
@@ -50,11 +53,11 @@ export interface Compiled {
 
 /** @throws CommandError (3) where the policy does not compile, PolicyError where its data is at fault */
 export async function compilePolicy(options: CompileOptions): Promise<Compiled> {
-  const { dir, opa, policies = dir, name = DEFAULT_POLICY_NAME, revision = "" } = options;
+  const { dir, opa, policies = dir, name = DEFAULT_POLICY_NAME, revision = "", signing = "as-said" } = options;
   if (!NAME.test(name))
     throw new CommandError(1, `a policy's name must match ${NAME.source}, found ${JSON.stringify(name)}`);
   if (revision.length > MAX_REVISION) throw new CommandError(1, `a revision has at most ${MAX_REVISION} characters`);
-  const prepared = await preparePolicy({ dir, policies, opa });
+  const prepared = await preparePolicy({ dir, policies, opa, signing });
   if ("unparsed" in prepared) throw refused(`${dir} does not parse:`, prepared.unparsed);
   const { folder, modules, assembly, entrypoints, findings } = prepared;
   if (findings.length > 0) throw refused(`${dir} has no usable entrypoints:`, findings);
@@ -81,7 +84,12 @@ export async function compilePolicy(options: CompileOptions): Promise<Compiled> 
         sources_sha256: Object.fromEntries(assembly.sources.map(({ path, bytes }) => [path, sha256Hex(bytes)])),
         wasm_sha256: sha256Hex(wasm),
         data_sha256: sha256Hex(dataJson),
-        rules: rules.map((rule) => ({ ...rule, entrypoints: [...rule.entrypoints] })),
+        rules: rules.map(({ description, fix, ...rule }) => ({
+          ...rule,
+          ...(description === null ? {} : { description }),
+          ...(fix === null ? {} : { fix }),
+          entrypoints: [...rule.entrypoints],
+        })),
         opaque: Object.fromEntries(
           entrypoints.map((entrypoint) => [entrypoint, opaque.has(entrypoint) ? [[...OPAQUE_PATH]] : []]),
         ),

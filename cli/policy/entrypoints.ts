@@ -1,13 +1,13 @@
 /** What may be asked of a policy: the entrypoints, and the schema of the input that each of them sees. */
 
-/** By entrypoint: its definition in the Input schema. `signing/decision` sees what `launch/decision` sees. */
+/** By entrypoint: its definition in the Input schema. */
 const ENTRYPOINT_INPUTS = {
   "launch/decision": "enclave_init",
   "enclave/create": "enclave_create",
   "enclave/provision": "enclave_provision",
   "vm/epc": "vm_epc",
   "vm/provision": "vm_provision",
-  "signing/decision": "enclave_init",
+  "signing/decision": "signing",
 } as const;
 
 export type Entrypoint = keyof typeof ENTRYPOINT_INPUTS;

@@ -4,7 +4,7 @@
  */
 
 import type { Finding } from "./findings.js";
-import { isAlwaysTrue, mayBeNull, mayBeUnknown, type Place } from "./places.js";
+import { isAlwaysTrue, mayBe, mayBeNull, mayBeUnknown, type Place } from "./places.js";
 import { scalar } from "./references.js";
 import type { Expression, Location, Module, Rule, Term } from "./rego-ast.js";
 import { isList, type Look, operatorName, type Surroundings, walkModule } from "./scope.js";
@@ -87,12 +87,16 @@ function takesUnknownForNo({ terms, negated, with: replacing }: Expression, look
 const SIGNATURE = "input.sigstruct.signature";
 const DECIDING: ReadonlySet<string> = new Set(["equal", "eq", "neq", "internal.member_2"]);
 
-/** Only a signature found invalid says anything: EINIT checks it in any case, and for its sake it may go unchecked. */
+/**
+ * Only a signature found invalid says anything: EINIT checks it in any case, and for its sake it may go unchecked. Signers,
+ * whom no EINIT follows, never see it unchecked, and judge by it.
+ */
 function trustsSignature({ terms, negated }: Expression, look: Look): readonly Lint[] {
   if (!isList(terms)) return [];
   const name = operatorName(terms[0]);
   const operands = terms.slice(1);
-  if (!DECIDING.has(name) || !operands.some((operand) => look(operand)?.text === SIGNATURE)) return [];
+  const mayBeUnchecked = operands.map(look).some((place) => place?.text === SIGNATURE && mayBe(place, "unchecked"));
+  if (!DECIDING.has(name) || !mayBeUnchecked) return [];
   const saysInvalid = operands.some((operand) => scalar(operand) === "invalid");
   if (saysInvalid && !negated && (name === "equal" || name === "eq")) return [];
   const message = `${SIGNATURE} may be "unchecked", since EINIT verifies it itself: do not allow for "valid", or deny for "unchecked"`;

@@ -125,9 +125,14 @@ export function mayBeNull({ alternatives }: Place): boolean {
   return alternatives.some(({ schema }) => typesOf(schema)?.has("null") ?? false);
 }
 
+/** Whether the place holds one of a closed list of words, this one among them. */
+export function mayBe({ alternatives }: Place, word: string): boolean {
+  return alternatives.some(({ schema }) => literalsOf(schema)?.includes(word) ?? false);
+}
+
 /** Whether the place holds one of a closed list of words, `unknown` among them. */
-export function mayBeUnknown({ alternatives }: Place): boolean {
-  return alternatives.some(({ schema }) => literalsOf(schema)?.includes("unknown") ?? false);
+export function mayBeUnknown(place: Place): boolean {
+  return mayBe(place, "unknown");
 }
 
 /** Whether a bare condition on it can fail: only false does, and what is not there. */

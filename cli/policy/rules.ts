@@ -11,7 +11,11 @@ import type { Plan } from "./plan.js";
 interface Inspected {
   readonly annotations?: readonly {
     readonly path?: readonly { readonly value: string }[];
-    readonly annotations: { readonly title?: string; readonly custom?: { readonly code?: unknown } };
+    readonly annotations: {
+      readonly title?: string;
+      readonly description?: string;
+      readonly custom?: { readonly code?: unknown; readonly fix?: unknown };
+    };
   }[];
 }
 
@@ -21,14 +25,22 @@ export async function rulesOf(opa: Opa, dir: string, plan: Plan): Promise<readon
   if (result.code !== 0) throw new CommandError(1, `opa inspect failed: ${result.stderr.slice(0, 500)}`);
   const { annotations = [] } = JSON.parse(result.stdout) as Inspected;
   const reached = reachable(plan);
-  const rules = annotations.flatMap(({ path = [], annotations: { title = "", custom } }): readonly PolicyRule[] => {
-    const code = custom?.code;
+  const rules = annotations.flatMap(({ path = [], annotations: found }): readonly PolicyRule[] => {
+    const { title = "", description, custom: { code, fix } = {} } = found;
     if (typeof code !== "string") return [];
     const name = path.map(({ value }) => value).join(".");
     const entrypoints = [...reached].filter(([, functions]) => functions.has(name)).map(([entrypoint]) => entrypoint);
-    return entrypoints.length === 0 ? [] : [{ code, title, path: name, entrypoints }];
+    return entrypoints.length === 0
+      ? []
+      : [{ code, title, description: textOf(description), fix: textOf(fix), path: name, entrypoints }];
   });
   return rules.sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : a.path < b.path ? -1 : 1));
+}
+
+/** One line of it, however it was folded in the metadata. */
+function textOf(said: unknown): string | null {
+  const text = typeof said === "string" ? said.replaceAll(/\s+/g, " ").trim() : "";
+  return text === "" ? null : text;
 }
 
 /** By entrypoint, the rules and builtins that its plan calls, however far down: `data.launch.signer.violation`, `concat`. */

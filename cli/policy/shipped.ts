@@ -10,6 +10,7 @@ import { effectiveData } from "../../engine/policy/data.js";
 import type { EmbeddedPolicy } from "../../engine/policy/shipped.js";
 import { compilePolicy } from "./compile.js";
 import { findOpa } from "./opa.js";
+import type { SigningPart } from "./signing-part.js";
 
 /** `policies/` of the package, whether run from `dist/` or from the source tree. */
 export function policiesDir(): string {
@@ -58,17 +59,34 @@ function documentsIn(dir: string): Readonly<Record<string, JsonObject>> {
 export async function buildShipped(): Promise<
   { readonly bundle: string; readonly policy: EmbeddedPolicy } & ShippedData
 > {
-  const shipped = shippedData();
+  const bundle = await compileShipped("launchgate", "as-said");
+  return { ...shippedData(), bundle: base64(bundle), policy: embedded(bundle) };
+}
+
+/**
+ * The signing policy as the build embeds it, in a module of its own.
+ *
+ * @public asked by build.mjs
+ */
+export async function buildShippedSigning(): Promise<EmbeddedPolicy> {
+  return embedded(await compileShipped("launchgate-signing", "only"));
+}
+
+async function compileShipped(name: string, signing: SigningPart): Promise<Uint8Array> {
   const { bundle } = await compilePolicy({
     dir: policiesDir(),
-    data: { launchgate: effectiveData([], shipped) },
-    name: "launchgate",
+    data: { launchgate: effectiveData([], shippedData()) },
+    name,
     revision: packageVersion(),
     opa: findOpa({ env: {}, only: "package" }),
+    signing,
   });
+  return bundle;
+}
+
+function embedded(bundle: Uint8Array): EmbeddedPolicy {
   const { name, revision, wasm, data, entrypoints, reads, opaque, rules, opa } = readBundle(bundle);
-  const policy = { name, revision, wasm: base64(wasm), data, entrypoints, reads, opaque, rules, opa: opa ?? "" };
-  return { ...shipped, bundle: base64(bundle), policy };
+  return { name, revision, wasm: base64(wasm), data, entrypoints, reads, opaque, rules, opa: opa ?? "" };
 }
 
 function base64(bytes: Uint8Array): string {

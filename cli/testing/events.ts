@@ -13,7 +13,7 @@ import {
   decodeSigstruct,
   type Einittoken,
   encodeEinittoken,
-  findStructures,
+  type FoundBytes,
   type HookName,
   hex,
   hex8,
@@ -24,7 +24,7 @@ import {
   type SecsFields,
   takeEvent,
 } from "../../hooks/index.js";
-import { readBytes } from "../files.js";
+import { lookInto } from "../enclave-files.js";
 import { type Enclave, SuiteError } from "./enclaves.js";
 import { filled } from "./placeholders.js";
 import type { CaseText, OriginKind, SecsText, TokenText } from "./suite.js";
@@ -165,7 +165,9 @@ function secsIn(path: string, { attributes_allowed: _, file: __, ...fields }: Se
 
 function structureIn(path: string, kind: "secs" | "einittoken", { folder }: SuiteFile): Uint8Array {
   const named = relative("", join(folder, path)) || ".";
-  const found = findStructures(readBytes(named)).find((structure) => structure.kind === kind);
+  const found = lookInto(named).carried.structures.find(
+    (structure): structure is FoundBytes => structure.kind === kind,
+  );
   if (found === undefined) throw new SuiteError(`${named} holds no ${kind.toUpperCase()}`);
   return found.bytes;
 }

@@ -21,6 +21,9 @@ export type OpaquePaths = Readonly<Record<string, readonly (readonly string[])[]
 export interface PolicyRule {
   readonly code: string;
   readonly title: string;
+  /** Why it matters, and what to do about it; null where the rule's metadata, or an older bundle, does not say. */
+  readonly description: string | null;
+  readonly fix: string | null;
   /** In Rego: `data.launch.signer.violation`. */
   readonly path: string;
   /** The entrypoints that can reach it. */
@@ -64,8 +67,14 @@ export interface BundleParts {
   readonly opaque?: OpaquePaths;
   readonly readsTrusted?: boolean;
   readonly opa?: string | null;
-  readonly rules?: readonly PolicyRule[];
+  readonly rules?: readonly RuleMetadata[];
 }
+
+/** A rule as a manifest has it, where what is not known is left out. */
+type RuleMetadata = Omit<PolicyRule, "description" | "fix"> & {
+  readonly description?: string | null;
+  readonly fix?: string | null;
+};
 
 export interface ReadBundleOptions {
   /** Instead of the name that the bundle gives itself; a bundle of plain `opa build` gives itself none: `policy`. */
@@ -171,11 +180,13 @@ function assemble(parts: BundleParts, canonical?: string): Assembled {
     readsTrusted,
     sha256: sha256Hex(`launchgate-policy-v1\n${wasmSha256}\n${dataSha256}\n`),
     opa,
-    rules: Object.freeze(
-      rules.map((rule) => Object.freeze({ ...rule, entrypoints: Object.freeze([...rule.entrypoints]) })),
-    ),
+    rules: Object.freeze(rules.map(copyRule)),
   });
   return { bundle, wasmSha256, dataSha256 };
+}
+
+function copyRule({ code, title, description = null, fix = null, path, entrypoints }: RuleMetadata): PolicyRule {
+  return Object.freeze({ code, title, description, fix, path, entrypoints: Object.freeze([...entrypoints]) });
 }
 
 function canonicalData(data: JsonObject): string {
@@ -294,7 +305,7 @@ interface Metadata {
   readonly data_sha256: string;
   readonly reads: ReadSets;
   readonly opaque?: OpaquePaths;
-  readonly rules?: readonly PolicyRule[];
+  readonly rules?: readonly RuleMetadata[];
 }
 
 function readMetadata(manifest: JsonObject): Metadata | null {

@@ -29,6 +29,7 @@ const EMPTY: JsonObject = {
   origins: {},
   vms: {},
   exceptions: {},
+  signing: { rules: {}, mrsigners: {}, require: {} },
 };
 
 /**

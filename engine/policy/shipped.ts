@@ -29,7 +29,22 @@ export interface ShippedPolicyOptions {
 }
 
 /** @throws PolicyError where the profile is unknown or the data does not fit */
-export function shippedPolicy({ profile, data = [] }: ShippedPolicyOptions = {}): PolicyBundle {
+export function shippedPolicy(options: ShippedPolicyOptions = {}): PolicyBundle {
+  return withOptions(policy, options);
+}
+
+/**
+ * The signing policy: the entrypoint `signing/decision` alone. Loaded when it is first asked for, so that whoever decides
+ * launches does not carry it.
+ *
+ * Rejects with PolicyError where the profile is unknown or the data does not fit.
+ */
+export async function shippedSigningPolicy(options: ShippedPolicyOptions = {}): Promise<PolicyBundle> {
+  const { signing } = await import("../generated/shipped-signing.js");
+  return withOptions(signing, options);
+}
+
+function withOptions(policy: EmbeddedPolicy | null, { profile, data = [] }: ShippedPolicyOptions): PolicyBundle {
   if (policy === null) throw new PolicyError("bundle_format", "the shipped policy was not built; run `npm run build`");
   const documents = profile === undefined ? data : [{ version: 1, profile }, ...data];
   return makeBundle({

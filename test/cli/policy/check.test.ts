@@ -112,7 +112,7 @@ const REFUSED: readonly (readonly [fact: string, rule: string, finding: string])
   [
     "include, which is gone when Rego reads the data",
     "allow if data.launchgate.include[_]",
-    `unknown_field ${AT} data.launchgate.include does not exist; expected one of attributes, exceptions, lepubkeyhashes, mrenclaves, origins, profile, revoked, signers, version, vms`,
+    `unknown_field ${AT} data.launchgate.include does not exist; expected one of attributes, exceptions, lepubkeyhashes, mrenclaves, origins, profile, revoked, signers, signing, version, vms`,
   ],
   [
     "a package that is not there",

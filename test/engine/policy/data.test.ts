@@ -25,6 +25,7 @@ describe("the effective data document", () => {
       origins: {},
       vms: {},
       exceptions: {},
+      signing: { rules: {}, mrsigners: {}, require: {} },
     });
   });
 
