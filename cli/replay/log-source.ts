@@ -51,15 +51,14 @@ export async function rereadable(
   const folder = mkdtempSync(join(tmpdir(), "launchgate-log-"));
   const release = (): void => rmSync(folder, { recursive: true, force: true });
   try {
+    // As it comes, packed or not: what it unpacks to need not fit on the disk.
     const copy = join(folder, "log");
-    await pipeline(
-      source.open(() => undefined),
-      createWriteStream(copy, { mode: 0o600, flags: "wx" }),
-    );
+    const bytes = source.name === "-" ? stdin() : createReadStream(source.name);
+    await pipeline(bytes, createWriteStream(copy, { mode: 0o600, flags: "wx" }));
     return { source: { ...logSource(copy), name: source.name }, release };
   } catch (error) {
     release();
-    throw error;
+    throw cannotRead(source.name, error);
   }
 }
 

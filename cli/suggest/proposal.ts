@@ -205,8 +205,8 @@ export class Proposal {
       root["include"] = [...((root["include"] as readonly string[] | undefined) ?? []), name];
       return;
     }
-    const at = objectAt(root, path.slice(0, -1));
     const last = path.at(-1) ?? "";
+    // The name comes first, as people write it.
     if (list === "signers" && subject !== null) objectAt(root, ["signers", name])["name"] ??= this.#signerName(name);
     if (list === "mrenclaves" && subject !== null) {
       const entry = objectAt(root, ["mrenclaves", name]);
@@ -217,6 +217,7 @@ export class Proposal {
         entry["min_isvsvn"] = isvsvn ?? subject.isvsvn;
       }
     }
+    const at = objectAt(root, path.slice(0, -1));
     if (FLAGS.has(last)) at[last] = true;
     else if (list === "lepubkeyhashes") at[last] = { name: `launch enclave signer ${name.slice(0, 16)}` };
     else if (list === "signers" && key === "products" && path.length === 4) at[last] = { min_isvsvn: isvsvn ?? 0 };

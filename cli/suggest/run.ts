@@ -15,6 +15,7 @@ import {
   shippedData,
   withData,
 } from "../../hooks/index.js";
+import { CommandError } from "../io.js";
 import { contradiction, gateOf, launchOf, sideOf, takeStructures } from "../replay/decide-again.js";
 import { type LogFilter, type LogSummary, type Place, readLogs } from "../replay/log.js";
 import type { LogRecord } from "../replay/log-record.js";
@@ -113,6 +114,8 @@ export async function suggest(given: SuggestGiven): Promise<Suggestion> {
     const asked = given.all || wasDenied(record);
     return asked && proposal.covers(planFor(judged, options));
   });
+  if (effects.summary.lines !== summary.lines || effects.summary.broken !== summary.broken)
+    throw new CommandError(1, "the log has changed between its two readings: nothing can be said of the proposal");
   return {
     schema: "launchgate-suggest-v1",
     document,
@@ -141,7 +144,8 @@ interface Effects {
   readonly allowed: Affected;
   readonly denied: Affected;
   readonly still: Affected;
-  justified: number;
+  readonly summary: LogSummary;
+  readonly justified: number;
 }
 
 /** The log once more, by the policies as they are and as they would be. */
@@ -152,7 +156,7 @@ async function effectsOf(
   isJustified: (judged: Judged, record: LogRecord) => boolean,
 ): Promise<Effects> {
   const [allowed, denied, still] = [0, 1, 2].map(() => new Affected(given.examples)) as [Affected, Affected, Affected];
-  const effects: Effects = { allowed, denied, still, justified: 0 };
+  let justifying = 0;
   const proposed = gateOf({ policies: withProposal(given.policies, document), lockdown: given.lockdown }, "always");
 
   const verify = (record: LogRecord, place: Place): string | null => {
@@ -170,14 +174,14 @@ async function effectsOf(
       return null;
     }
     const justified = isJustified(before, record);
-    if (justified) effects.justified += 1;
+    if (justified) justifying += 1;
     if (is === "allow") allowed.add(before, record, place);
     else if (justified) still.add(after, record, place);
     return null;
   };
 
-  await readLogs(given.sources, given.filter, verify, given.progress("2 of 2, verifying"));
-  return effects;
+  const summary = await readLogs(given.sources, given.filter, verify, given.progress("2 of 2, verifying"));
+  return { allowed, denied, still, summary, justified: justifying };
 }
 
 /** The policies with the document merged over their data, as `--data` would. @throws PolicyError */
