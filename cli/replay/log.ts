@@ -27,7 +27,7 @@ export interface LogFilter {
   readonly limit: number | null;
 }
 
-export interface BrokenLine extends Place {
+interface BrokenLine extends Place {
   readonly why: string;
 }
 

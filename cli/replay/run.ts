@@ -32,7 +32,7 @@ export interface ChangedGroup {
 }
 
 /** How often a code came and went among the records that changed. */
-export interface RuleRow {
+interface RuleRow {
   readonly code: string;
   readonly newly_denies: number;
   readonly no_longer_denies: number;
@@ -143,7 +143,7 @@ function policyName(recorded: Recorded | null): string {
 }
 
 /** What listings call a signer: the policies' own names first. */
-export function signerName(mrsigner: string | null, policies: readonly PolicyBundle[]): string | null {
+function signerName(mrsigner: string | null, policies: readonly PolicyBundle[]): string | null {
   if (mrsigner === null) return null;
   for (const { data } of policies) {
     const document = data["launchgate"];

@@ -12,7 +12,7 @@ export interface Example {
   readonly decision_id: string | null;
 }
 
-export interface GroupRow {
+interface GroupRow {
   readonly name: string;
   readonly records: number;
   readonly counts: Counts;
