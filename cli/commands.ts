@@ -35,6 +35,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/test.js"),
   },
   { name: "vet", summary: "judge enclaves before they are released", load: () => import("./commands/vet.js") },
+  {
+    name: "replay",
+    summary: "put recorded decisions to another policy and show what changes",
+    load: () => import("./commands/replay.js"),
+  },
+  { name: "suggest", summary: "propose data from recorded denials", load: () => import("./commands/suggest.js") },
   { name: "bench", summary: "measure how fast decisions are here", load: () => import("./commands/bench.js") },
   { name: "version", summary: "print the versions of what decides", load: () => import("./commands/version.js") },
 ];

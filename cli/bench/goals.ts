@@ -2,6 +2,7 @@
 
 import type { Growth } from "./memory.js";
 import type { ProcessTimes } from "./processes.js";
+import type { ReplaySpeed } from "./replay.js";
 import { costOf, type Measured } from "./rounds.js";
 import type { SignersRow } from "./scaling.js";
 import { BASELINE } from "./sdk.js";
@@ -23,6 +24,7 @@ export interface Figures {
   readonly signers: readonly SignersRow[];
   readonly memory: readonly Growth[];
   readonly processes: ProcessTimes | null;
+  readonly replay: ReplaySpeed | null;
 }
 
 /** How many decisions a tail and a growth are of. */
@@ -31,7 +33,7 @@ const FULL = 1_000_000;
 /** What counts as no growth after the collector ran: over a million decisions, about a byte each. A leak is 8 at least. */
 const GROWTH_BYTES = 1024 * 1024;
 
-export function goalsOf({ subjects, signers, memory, processes }: Figures): readonly Goal[] {
+export function goalsOf({ subjects, signers, memory, processes, replay }: Figures): readonly Goal[] {
   const ns = (name: string) => subjects.find((subject) => subject.name === name)?.ns;
   const cost = (name: string): number | undefined => {
     const found = subjects.find((subject) => subject.name === name);
@@ -60,6 +62,13 @@ export function goalsOf({ subjects, signers, memory, processes }: Figures): read
       const criterion = `a million ${name} decisions${here(decisions(name))} leave at most 1 MiB behind, all together`;
       return atMost(`${name}_growth`, criterion, grown(name), GROWTH_BYTES, "bytes");
     }),
+    atMost(
+      "replay_growth",
+      `a million replayed records${here(replay?.records)} leave at most 1 MiB behind, all together`,
+      replay?.growth_bytes ?? null,
+      GROWTH_BYTES,
+      "bytes",
+    ),
     ...(["cold_ns", "warm_ns"] as const).map((key) => {
       const name = key === "cold_ns" ? "cold_flat" : "warm_flat";
       const criterion = `the median of ${key.slice(0, 4)} from 10 to 100,000 signers${sizes} is at most 1.1 times that of the fewest`;

@@ -8,6 +8,7 @@ import { type Figures, flatness, type Goal, quotient } from "./goals.js";
 import type { Growth } from "./memory.js";
 import type { Absent } from "./peers.js";
 import type { ProcessTimes } from "./processes.js";
+import type { ReplaySpeed } from "./replay.js";
 import { costOf, type Measured } from "./rounds.js";
 import type { ReasonsRow, RulesRow, SignersRow } from "./scaling.js";
 import { BASELINE } from "./sdk.js";
@@ -46,6 +47,7 @@ export interface BenchReport {
   readonly subjects: readonly Measured[];
   readonly processes: ProcessTimes | null;
   readonly memory: readonly Growth[];
+  readonly replay: ReplaySpeed | null;
   readonly scaling: {
     readonly signers: readonly SignersRow[];
     readonly rules: readonly RulesRow[];

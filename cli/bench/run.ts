@@ -9,6 +9,7 @@ import { opaPeers } from "./opa-peers.js";
 import { type Absent, inProcessPeers } from "./peers.js";
 import { type BundleFiles, packedWith, regoWith } from "./policy-files.js";
 import { measureProcesses, type ProcessTimes } from "./processes.js";
+import { measureReplay } from "./replay.js";
 import { aboutHere, type BenchReport, ratiosOf } from "./report.js";
 import { type Measured, measure, type Subject } from "./rounds.js";
 import { type ReasonsRow, type RulesRow, scaleRules, scaleSigners } from "./scaling.js";
@@ -29,7 +30,7 @@ export interface BenchGiven {
 }
 
 /** What is measured beside the subjects. */
-const SECTIONS = ["processes", "signers", "rules", "memory"] as const;
+const SECTIONS = ["processes", "signers", "rules", "memory", "replay"] as const;
 
 const OWN = [
   ...["decode", "verify", "input"],
@@ -95,6 +96,8 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
   if (outside) show("OPA");
   const opa = outside ? await opaOn(given, policies, inputDocument(events(0)), scale.requests, io) : NO_OPA;
   const memory = wanted("memory") ? memoryOf(given, policies, signed, show) : [];
+  if (wanted("replay")) show("replay");
+  const replay = wanted("replay") ? await measureReplay(policies, signed, given.count) : null;
   const part = Math.max(20, Math.round(given.count / 50));
   const scaling = { signed, count: part, rounds: scale.rounds, progress: show };
   const signers = wanted("signers") ? scaleSigners({ ...scaling, policies: given.policies, sizes: scale.sizes }) : [];
@@ -104,7 +107,7 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
   show("");
 
   const all: readonly Measured[] = [...measured, ...opa.measured];
-  const figures: Figures = { subjects: all, signers, memory, processes };
+  const figures: Figures = { subjects: all, signers, memory, processes, replay };
   const ratios = ratiosOf(figures);
   const { compare } = given;
   return {
@@ -125,6 +128,7 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
     subjects: all,
     processes,
     memory,
+    replay,
     scaling: { signers, rules: rules.rules, reasons: rules.reasons },
     absent: [...peers.absent, ...opa.absent, ...rules.absent],
     goals: goalsOf(figures),

@@ -23,6 +23,7 @@ export function sectionsOf(report: BenchReport): readonly Section[] {
     rules(report),
     reasons(report),
     memory(report),
+    replayed(report),
     comparison(report),
     absent(report),
     method(report),
@@ -148,6 +149,22 @@ function memory({ memory: found }: BenchReport): Section {
   ]);
   const columns = ["", "allocated per decision", "decisions", "held before", "held after", "growth", "growth of RSS"];
   return { title: "Memory", text: [], table: [columns, ...rows] };
+}
+
+function replayed({ replay: found }: BenchReport): Section {
+  if (found === null) return { title: "", text: [] };
+  const { records, bytes: size, seconds, records_per_second, growth_bytes, rss_growth_bytes } = found;
+  const columns = ["records", "log", "time", "per second", "growth", "growth of RSS"];
+  const row = [
+    records.toLocaleString("en"),
+    bytes(size),
+    `${digits(seconds)} s`,
+    records_per_second.toLocaleString("en"),
+    bytes(growth_bytes),
+    bytes(rss_growth_bytes),
+  ];
+  const text = ["Audit records, each of an enclave and a second of its own, without the disk; on one core."];
+  return { title: "Replay", text, table: [columns, row] };
 }
 
 function comparison({ comparison: found }: BenchReport): Section {

@@ -14,6 +14,7 @@ import {
   type Einittoken,
   encodeEinittoken,
   type FoundBytes,
+  type FoundStructure,
   type HookName,
   hex,
   hex8,
@@ -165,9 +166,8 @@ function secsIn(path: string, { attributes_allowed: _, file: __, ...fields }: Se
 
 function structureIn(path: string, kind: "secs" | "einittoken", { folder }: SuiteFile): Uint8Array {
   const named = relative("", join(folder, path)) || ".";
-  const found = lookInto(named).carried.structures.find(
-    (structure): structure is FoundBytes => structure.kind === kind,
-  );
+  const structures: readonly FoundStructure[] = lookInto(named).carried.structures;
+  const found = structures.find((structure): structure is FoundBytes => structure.kind === kind);
   if (found === undefined) throw new SuiteError(`${named} holds no ${kind.toUpperCase()}`);
   return found.bytes;
 }

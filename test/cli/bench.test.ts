@@ -84,7 +84,7 @@ describe("a quick run", () => {
     for (const ratio of Object.values(found.ratios)) expect(ratio).toBeGreaterThan(0);
   });
 
-  test("measures processes, signers and memory, and says why not rules", () => {
+  test("measures processes, signers, memory and replay, and says why not rules", () => {
     expect(found.scaling).toMatchObject({
       signers: [{ signers: 10 }, { signers: 100 }, { signers: 1000 }],
       rules: [],
@@ -94,6 +94,7 @@ describe("a quick run", () => {
       ["cold", 200],
       ["warm", 200],
     ]);
+    expect(found.replay).toMatchObject({ records: 200, records_per_second: expect.any(Number) });
     expect(found.processes?.runs).toBe(2);
     expect(found.absent).toEqual([{ name: "rules", why: expect.stringContaining("--quick") }]);
   });
@@ -107,6 +108,7 @@ describe("a quick run", () => {
         "warm_p99",
         "cold_growth",
         "warm_growth",
+        "replay_growth",
         "cold_flat",
         "warm_flat",
         "load",
@@ -174,7 +176,8 @@ describe("--only", () => {
     const found = JSON.parse(stdout) as BenchReport;
     expect(code).toBe(0);
     expect(found.subjects.map(({ name }) => name)).toEqual(["decode", "warm", "sdk_evaluate"]);
-    expect({ memory: found.memory, processes: found.processes }).toEqual({ memory: [], processes: null });
+    const { memory, processes, replay } = found;
+    expect({ memory, processes, replay }).toEqual({ memory: [], processes: null, replay: null });
     expect(found.goals.filter(({ met }) => met !== null).map(({ name }) => name)).toEqual(["warm", "warm_p99"]);
   });
 });
@@ -336,6 +339,10 @@ describe("goals", () => {
     eval_ms: whole,
     eval_bundle_ms: 1000,
   });
+  const replay = (growth_bytes: number) => ({
+    ...{ records: 1, bytes: 1, seconds: 1, records_per_second: 1, rss_growth_bytes: 0 },
+    growth_bytes,
+  });
   const met = (figures: Parameters<typeof goalsOf>[0]) =>
     Object.fromEntries(goalsOf(figures).map((goal) => [goal.name, goal.met]));
 
@@ -343,28 +350,32 @@ describe("goals", () => {
     const subjects = [subject("sdk_evaluate", 24_000, 0), subject("cold", 3000, 9000), subject("warm", 400, 1200)];
     const memory = [growth("cold", 1_048_576), growth("warm", -5)];
     const signers = [row(10, 1000, 100), row(100, 1100, 110), row(1000, 900, 90)];
-    expect(new Set(Object.values(met({ subjects, memory, signers, processes: processes(45, 120) })))).toEqual(
-      new Set([true]),
-    );
+    expect(
+      new Set(
+        Object.values(met({ subjects, memory, signers, processes: processes(45, 120), replay: replay(1_048_576) })),
+      ),
+    ).toEqual(new Set([true]));
   });
 
   test("just beyond are missed, each by itself", () => {
     const subjects = [subject("sdk_evaluate", 23_900, 0), subject("cold", 3000, 9100), subject("warm", 400, 1210)];
     const memory = [growth("cold", 1_048_577), growth("warm", 1_048_577)];
     const signers = [row(10, 1000, 100), row(100, 1101, 111)];
-    expect(new Set(Object.values(met({ subjects, memory, signers, processes: processes(45.1, 120.1) })))).toEqual(
-      new Set([false]),
-    );
+    expect(
+      new Set(
+        Object.values(met({ subjects, memory, signers, processes: processes(45.1, 120.1), replay: replay(1_048_577) })),
+      ),
+    ).toEqual(new Set([false]));
   });
 
   test("are judged as they are, not as they are shown", () => {
     const subjects = [subject("sdk_evaluate", 799_999, 0), subject("cold", 100_000, 1)];
-    const [cold] = goalsOf({ subjects, memory: [], signers: [], processes: null });
+    const [cold] = goalsOf({ subjects, memory: [], signers: [], processes: null, replay: null });
     expect(cold).toMatchObject({ name: "cold", value: 8, met: false });
   });
 
   test("that were not measured are neither", () => {
-    const none = { subjects: [], memory: [], signers: [], processes: null };
+    const none = { subjects: [], memory: [], signers: [], processes: null, replay: null };
     expect(new Set(Object.values(met(none)))).toEqual(new Set([null]));
   });
 });
