@@ -110,7 +110,27 @@ function utf8(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** -O0: the data is not sealed in, so nothing may be evaluated ahead of it. */
+/**
+ * Of `opa build` in a stage whose `out` has capabilities.json, and gets TARGET.tar.gz.
+ * -O0: the data is not sealed in, so nothing may be evaluated ahead of it.
+ */
+export function buildArguments(target: "wasm" | "plan", entrypoints: readonly Entrypoint[]): readonly string[] {
+  return [
+    "build",
+    "--v1-compatible",
+    "-t",
+    target,
+    "-O",
+    "0",
+    "--capabilities",
+    "../out/capabilities.json",
+    ...entrypoints.flatMap((entrypoint) => ["-e", entrypoint]),
+    "-o",
+    `../out/${target}.tar.gz`,
+    ".",
+  ];
+}
+
 function compileSources(
   opa: Opa,
   sources: readonly SourceFile[],
@@ -121,25 +141,7 @@ function compileSources(
 ): Promise<{ readonly wasm: Uint8Array; readonly plan: Plan; readonly rules: readonly PolicyRule[] }> {
   return withStaged(sources, async ({ dir, out }) => {
     const build = async (target: "wasm" | "plan"): Promise<ReadonlyMap<string, Uint8Array>> => {
-      const asked = entrypoints.flatMap((entrypoint) => ["-e", entrypoint]);
-      const result = await runOpa(
-        opa,
-        [
-          "build",
-          "--v1-compatible",
-          "-t",
-          target,
-          "-O",
-          "0",
-          "--capabilities",
-          "../out/capabilities.json",
-          ...asked,
-          "-o",
-          `../out/${target}.tar.gz`,
-          ".",
-        ],
-        { cwd: dir },
-      );
+      const result = await runOpa(opa, buildArguments(target, entrypoints), { cwd: dir });
       if (result.code !== 0) throw refused(`${what} does not compile:`, findingsOf(opaErrors(result), isShipped));
       return readArchive(readFileSync(join(out, `${target}.tar.gz`)), MAX_COMPILED_BYTES);
     };

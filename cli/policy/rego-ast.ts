@@ -5,8 +5,11 @@ import { type Opa, opaErrors, runOpa } from "./opa.js";
 
 export interface Location {
   readonly file: string;
+  /** Rows and columns count from 1, columns in Unicode code points. */
   readonly row: number;
   readonly col: number;
+  /** What stands there, in base64; for some constructs only their first word. */
+  readonly text?: string;
 }
 
 interface Located {
@@ -54,7 +57,7 @@ export interface Expression extends Located {
 
 export interface Rule extends Located {
   readonly default?: boolean;
-  readonly head: {
+  readonly head: Located & {
     readonly ref: readonly Term[];
     readonly args?: readonly Term[];
     readonly key?: Term;
