@@ -29,13 +29,15 @@ export interface PolicyOptions {
  * @throws CommandError exit 1 unreadable; PolicyError where a policy or the data is invalid
  */
 export async function policiesFromOptions(options: PolicyOptions, io: Io): Promise<readonly PolicyBundle[]> {
-  const documents = options.data.map(readDataFile);
-  const profile = options.profile;
-  if (options.policy.length === 0) {
-    return [shippedPolicy({ ...(profile === undefined ? {} : { profile }), data: documents })];
-  }
-  const named: readonly JsonObject[] = profile === undefined ? documents : [{ version: 1, profile }, ...documents];
-  return Promise.all(options.policy.map((path) => policyAt(path, named, io)));
+  const documents = readDocuments(options);
+  if (options.policy.length === 0) return [shippedPolicy({ data: documents })];
+  return Promise.all(options.policy.map((path) => policyAt(path, documents, io)));
+}
+
+/** `--profile` and `--data`, the profile as the first document. @throws CommandError exit 1; PolicyError */
+export function readDocuments({ data, profile }: Omit<PolicyOptions, "policy">): readonly JsonObject[] {
+  const documents = data.map(readDataFile);
+  return profile === undefined ? documents : [{ version: 1, profile }, ...documents];
 }
 
 /**
@@ -82,7 +84,8 @@ function dataOver({ data }: PolicyBundle, documents: readonly JsonObject[]): Jso
   return effectiveData(documents, shippedData, sealed === undefined ? undefined : (sealed as JsonObject));
 }
 
-function isFolder(path: string): boolean {
+/** @throws CommandError exit 1 where there is nothing of that name */
+export function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch {

@@ -18,6 +18,11 @@ interface TestCommandOptions {
   readonly only: readonly Part[];
   readonly coverageThreshold?: number;
   readonly strictConformance?: true;
+  readonly boundary?: true;
+  readonly boundaryThreshold?: number;
+  readonly mutants?: number | true;
+  readonly mutationThreshold?: number;
+  readonly mutateLibrary?: true;
   readonly jobs: number;
   readonly list?: true;
   readonly watch?: true;
@@ -54,6 +59,11 @@ export function command(io: Io): Command {
       percentOf,
     )
     .option("--strict-conformance", "fail where the policy answers by the origin and no case expects that")
+    .option("--boundary", "try the neighbours of each launch: which weaker ones are allowed as well")
+    .option("--boundary-threshold <percent>", "fail where fewer of the weaker ones are denied", percentOf)
+    .option("--mutants [count]", "change the policy in one place at a time: which changes no test notices", countOf)
+    .option("--mutation-threshold <percent>", "fail where the tests notice fewer of the changes", percentOf)
+    .option("--mutate-library", "change the shipped rules as well")
     .option("--jobs <number>", "keys and OPA processes at a time", countOf, availableParallelism())
     .option("--list", "print the names of the tests and run none")
     .option("--watch", "run again after each change in the folder, until interrupted")
@@ -78,6 +88,18 @@ function optionsOf(dir: string, options: TestCommandOptions): TestOptions {
     jobs,
     coverageThreshold: options.coverageThreshold ?? null,
     strictConformance: options.strictConformance ?? false,
+    boundary:
+      options.boundary === true || options.boundaryThreshold !== undefined
+        ? { threshold: options.boundaryThreshold ?? null }
+        : null,
+    mutation:
+      options.mutants === undefined && options.mutationThreshold === undefined
+        ? null
+        : {
+            sample: typeof options.mutants === "number" ? options.mutants : null,
+            threshold: options.mutationThreshold ?? null,
+            library: options.mutateLibrary ?? false,
+          },
   };
 }
 

@@ -163,7 +163,7 @@ export function gatesOf(
 }
 
 /** The policy with what the documents say in place of what its data says there. */
-function overridden(policy: PolicyBundle, documents: readonly JsonObject[]): PolicyBundle {
+export function overridden(policy: PolicyBundle, documents: readonly JsonObject[]): PolicyBundle {
   if (documents.length === 0) return policy;
   const data = documents.reduce<JsonObject>(
     // An empty base: what comes is the document alone, checked, its fragments and dates resolved.

@@ -6,8 +6,9 @@ import type { Report, ReportCase, ReportFact, ReportFinding, ReportRule, ReportS
 import type { Answered, Expectation } from "./case.js";
 import type { ConformanceResult } from "./conformance.js";
 import type { Coverage } from "./coverage.js";
+import { boundaryFacts, MUTATION_RULES, mutationFacts } from "./mutation/report.js";
 import type { RegoTest } from "./rego-tests.js";
-import type { CaseResult, TestRun } from "./run.js";
+import { type CaseResult, deeperSuites, type TestRun } from "./run.js";
 
 /** Every code that a finding of a test run has. */
 const RULES = {
@@ -39,7 +40,13 @@ const CATALOGUE: readonly ReportRule[] = Object.entries(RULES).map(([code, { tit
 }));
 
 export function testReport(run: TestRun): Report {
-  const suites = [...regoSuites(run), ...caseSuites(run.cases), ...conformanceSuites(run), ...coverageSuites(run)];
+  const suites = [
+    ...regoSuites(run),
+    ...caseSuites(run.cases),
+    ...conformanceSuites(run),
+    ...coverageSuites(run),
+    ...deeperSuites(run),
+  ];
   return {
     command: "test",
     title: titleOf(run, suites),
@@ -49,7 +56,7 @@ export function testReport(run: TestRun): Report {
     suites,
     matrices: [],
     facts: factsOf(run, suites),
-    rules: CATALOGUE,
+    rules: [...CATALOGUE, ...MUTATION_RULES],
     document: documentOf(run, suites),
   };
 }
@@ -165,7 +172,15 @@ function factsOf(run: TestRun, suites: readonly ReportSuite[]): readonly ReportF
     })),
     ...(run.coverage === null ? [] : [{ name: "Rego coverage", value: percentText(run.coverage) }]),
     ...(depends === 0 ? [] : [{ name: "answered by origin", value: String(depends) }]),
+    ...(run.boundary === null ? [] : boundaryFacts(run.boundary.report)),
+    ...mutationFactsOf(run),
   ];
+}
+
+function mutationFactsOf({ mutation }: TestRun): readonly ReportFact[] {
+  if (mutation === null) return [];
+  if (mutation.result !== null) return mutationFacts(mutation.result);
+  return [{ name: "mutants", value: "not tried: what fails now would kill every one" }];
 }
 
 /** Rounded down, so that 100 % is all of it. */
@@ -223,7 +238,14 @@ function documentOf(run: TestRun, suites: readonly ReportSuite[]): JsonObject {
       guest: answeredJson(guest),
       message,
     })),
+    boundary: run.boundary === null ? null : plain({ ...run.boundary.report, threshold: run.boundary.threshold }),
+    mutation: run.mutation?.result ? plain({ ...run.mutation.result, threshold: run.mutation.threshold }) : null,
   };
+}
+
+/** What is data already, as JSON has it. */
+function plain(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
 
 function answeredJson({ decision, reasons, warnings }: Answered): JsonValue {

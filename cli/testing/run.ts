@@ -3,10 +3,15 @@
 import type { PolicyIdentity } from "../../hooks/index.js";
 import { CommandError, type ExitCode, type Io } from "../io.js";
 import { findOpa } from "../policy/opa.js";
+import type { ReportSuite } from "../report/model.js";
 import { type CaseOutcome, gatesOf, judgeCase, type LaunchCase } from "./case.js";
 import { type ConformanceResult, checkConformance } from "./conformance.js";
 import type { Coverage } from "./coverage.js";
+import { type BoundaryWish, boundariesOf, type MutationWish, mutantsKilled } from "./deeper.js";
 import { loadSuites } from "./load.js";
+import type { BoundaryReport } from "./mutation/boundary.js";
+import { boundarySuite, mutantSuite } from "./mutation/report.js";
+import type { MutationResult } from "./mutation/run.js";
 import { listRegoTests, type RegoTest, runRegoTests } from "./rego-tests.js";
 import { type Subject, type SubjectOptions, subjectOf } from "./subject.js";
 
@@ -22,6 +27,9 @@ export interface TestOptions extends SubjectOptions {
   /** In percent; null: none is demanded. */
   readonly coverageThreshold: number | null;
   readonly strictConformance: boolean;
+  /** Null: not asked for. */
+  readonly boundary: BoundaryWish | null;
+  readonly mutation: MutationWish | null;
 }
 
 export interface CaseResult {
@@ -50,6 +58,10 @@ export interface TestRun {
   readonly coverage: Coverage | null;
   /** Null: no threshold was given. */
   readonly coverageVerdict: CoverageVerdict | null;
+  /** Null: not asked for. */
+  readonly boundary: { readonly report: BoundaryReport; readonly threshold: number | null } | null;
+  /** Null: not asked for; without a result where something fails before, so that every mutant would. */
+  readonly mutation: { readonly result: MutationResult | null; readonly threshold: number | null } | null;
 }
 
 /** @throws CommandError exit 1 where there is nothing to test, exit 3 where suites are refused; and as `subjectOf` does */
@@ -79,10 +91,9 @@ export async function runTests(options: TestOptions, io: Io): Promise<TestRun> {
             progress: show,
           });
     const coverage = options.filter === null ? rego.coverage : null;
-    return {
+    const judged: Omit<TestRun, "durationMs" | "boundary" | "mutation"> = {
       dir: options.dir,
       startedAt,
-      durationMs: performance.now() - began,
       policies: subject.policies.map(({ name, sha256, revision }) => ({ name, sha256, revision })),
       rego: rego.tests,
       cases: options.parts.includes("suites") ? cases : [],
@@ -90,6 +101,24 @@ export async function runTests(options: TestOptions, io: Io): Promise<TestRun> {
       coverage,
       coverageVerdict: coverageVerdict(options, coverage, rego.tests),
     };
+    const passed = cases.filter(({ outcome }) => outcome.passed).map(({ one }) => one);
+    const boundary =
+      options.boundary === null
+        ? null
+        : { report: boundariesOf(subject.policies, passed), threshold: options.boundary.threshold };
+    const mutation = options.mutation && {
+      result:
+        exitCodeOf({ ...judged, boundary: null, mutation: null }) === 2
+          ? null
+          : await mutantsKilled(
+              options,
+              options.mutation,
+              { cases: passed, rego: subject.rego, jobs: options.jobs, show },
+              io,
+            ),
+      threshold: options.mutation.threshold,
+    };
+    return { ...judged, boundary, mutation, durationMs: performance.now() - began };
   } finally {
     show("");
   }
@@ -158,16 +187,25 @@ function coverageVerdict(
  * 0 where all pass; 2 where something fails; 1 where nothing fails but something could not be judged, or nothing was there
  * to be judged.
  */
-export function exitCodeOf(run: TestRun): ExitCode {
+export function exitCodeOf(run: Omit<TestRun, "durationMs">): ExitCode {
   const statuses = [
     ...run.rego.map(({ status }) => status),
     ...run.cases.map(({ outcome }) => (outcome.passed ? "pass" : "fail")),
     ...run.conformance.map(({ status }) => status),
     ...(run.coverageVerdict === null ? [] : [run.coverageVerdict.status]),
+    ...deeperSuites(run).flatMap(({ cases }) => cases.map(({ status }) => status)),
   ];
   if (statuses.includes("fail")) return 2;
   if (statuses.includes("error")) return 1;
   return statuses.includes("pass") ? 0 : 1;
+}
+
+/** What boundary and mutation testing found, as suites of a report. */
+export function deeperSuites({ boundary, mutation }: Pick<TestRun, "boundary" | "mutation">): readonly ReportSuite[] {
+  return [
+    ...(boundary === null ? [] : [boundarySuite(boundary.report, boundary)]),
+    ...(mutation === null || mutation.result === null ? [] : [mutantSuite(mutation.result, mutation)]),
+  ];
 }
 
 /** A line on stderr that is written over, where a person looks on; "" clears it. */
