@@ -1,11 +1,10 @@
 /** `launchgate build`: a policy folder, checked, to a bundle that hosts decide with. */
 
-import { randomBytes } from "node:crypto";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import picocolors from "picocolors";
 import type { JsonObject } from "../../engine/json.js";
 import { readBundle } from "../../engine/policy/bundle.js";
+import { writeWhole } from "../files.js";
 import { CommandError, type Io } from "../io.js";
 import { checkPolicy } from "../policy/check.js";
 import { compilePolicy } from "../policy/compile.js";
@@ -84,18 +83,6 @@ async function build(dir: string, options: BuildOptions, io: Io): Promise<void> 
 function documentsOf({ data, profile }: BuildOptions): readonly JsonObject[] {
   const documents = data.map(readDataFile);
   return profile === undefined ? documents : [{ version: 1, profile }, ...documents];
-}
-
-/** The old file or the whole new one, never a part. */
-function writeWhole(path: string, bytes: Uint8Array): void {
-  const draft = `${path}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    writeFileSync(draft, bytes, { flag: "wx" });
-    renameSync(draft, path);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw new CommandError(1, `cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }
 
 function collect(value: string, previous: readonly string[]): readonly string[] {
