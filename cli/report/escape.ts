@@ -23,7 +23,7 @@ function wellFormed(text: string): string {
 
 /** Text as HTML and XML have it, in content and in quoted attributes. No line holds a runner's command. */
 export function markup(text: string): string {
-  return severalLines(text).replaceAll(/[&<>"']|#(?=#)/g, (character) => `&#${character.charCodeAt(0)};`);
+  return severalLines(text).replaceAll(/[&<>"']|#(?=#)|:(?=:)/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /**
@@ -34,8 +34,14 @@ export function noCommand(line: string): string {
   return line.replace(/^(\s*:)(?=:)/, "$1 ").replaceAll(/#(?=#)/g, "# ");
 }
 
-/** JSON in which no runner finds a command; what it says stays the same. */
+/** JSON in which no runner finds a command and no terminal an order; what it says stays the same. */
 export function json(value: unknown, indent?: number): string {
-  // `##` stands in JSON only inside of strings.
-  return JSON.stringify(value, null, indent).replaceAll("##", "#\\u0023");
+  // These stand in JSON only inside of strings; it escapes other control characters and halves by itself.
+  return JSON.stringify(value, null, indent)
+    .replaceAll(/[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, unicodeEscape)
+    .replaceAll("##", "#\\u0023");
+}
+
+function unicodeEscape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

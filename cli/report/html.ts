@@ -6,22 +6,46 @@
 import { createHash } from "node:crypto";
 import { packageVersion } from "../policy/shipped.js";
 import { markup, oneLine } from "./escape.js";
-import { caseItem, factList, type Item, inPieces, matrixBlock, ruleCard, SIGNS, text } from "./html/parts.js";
+import { caseItem, factList, type Item, inPieces, matrixBlock, ruleCard, text } from "./html/parts.js";
 import { SCRIPT } from "./html/script.js";
 import { STYLE } from "./html/style.js";
 import type { CaseStatus, Report } from "./model.js";
-import { type Counts, countsOf, duration, grouped, rfc3339, STATUSES, sentence, verdictOf } from "./summary.js";
+import {
+  type Counts,
+  countsOf,
+  duration,
+  grouped,
+  plural,
+  rfc3339,
+  SIGNS,
+  STATUSES,
+  sentence,
+  verdictOf,
+} from "./summary.js";
 
 /** No more cases than these that fail are unfolded from the start. */
 const MAX_OPEN = 5;
 
-const HEADLINES: Readonly<Record<CaseStatus, string>> = {
-  error: "Not everything could be judged",
-  fail: "Fails",
-  warn: "Passes with warnings",
-  skip: "Everything was skipped",
-  pass: "Passes",
-};
+/** What a release manager wants to know first. */
+function headline({ cases, status }: Counts, verdict: CaseStatus | null): string {
+  const of = (count: number): string => `${grouped(count)} of ${plural(cases, "case")}`;
+  switch (verdict) {
+    case null:
+      return "Nothing was judged";
+    case "error":
+      return `${of(status.error)} could not be judged${status.fail > 0 ? `, ${grouped(status.fail)} fail` : ""}`;
+    case "fail":
+      return `${of(status.fail)} fail`;
+    case "warn":
+      return `No case fails, ${grouped(status.warn)} with warnings`;
+    case "skip":
+      return status.pass === 0 ? "Every case was skipped" : `No case fails, ${grouped(status.skip)} skipped`;
+    case "pass":
+      return cases === 1 ? "The case passes" : `All ${plural(cases, "case")} pass`;
+    default:
+      return verdict satisfies never;
+  }
+}
 
 export function htmlReport(report: Report): string {
   const counts = countsOf(report);
@@ -71,7 +95,7 @@ function hero(report: Report, counts: Counts): string {
     ...apart.map((state) => tile(exceptions[state], `exceptions ${state}`, state === "expired" ? "s-warn" : "s-skip")),
   ];
   return `<section class="hero card s-${verdict ?? "skip"}">
-<h1 class="verdict"><span class="mark s-${verdict ?? "skip"}" aria-hidden="true">${verdict === null ? "–" : SIGNS[verdict]}</span>${verdict === null ? "Nothing was judged" : HEADLINES[verdict]}</h1>
+<h1 class="verdict"><span class="mark s-${verdict ?? "skip"}" aria-hidden="true">${verdict === null ? "–" : SIGNS[verdict]}</span>${headline(counts, verdict)}</h1>
 <p class="title">${text(report.title)}</p>
 <p class="meta">${markup(sentence(counts))}<br>${rfc3339(report.startedAt).slice(0, 19).replace("T", " ")} UTC, ${duration(report.durationMs)}</p>
 ${counts.cases === 0 ? "" : bar(counts)}
@@ -110,10 +134,10 @@ function casesSection(report: Report, counts: Counts): string {
   return `<section id="cases"><h2>Cases</h2>
 <div class="tools sticky card" hidden>
 <input type="search" id="search" aria-label="Filter the cases" placeholder="Filter the cases ( / )" aria-keyshortcuts="/">
-<div class="toggles" role="group" aria-label="Only those that">${[...toggles, ...excepted].join("")}</div>
 <select id="code" aria-label="Code"${codes.size === 0 ? " hidden" : ""}>${option("", "Any code")}${options.join("")}</select>
 <select id="suite" aria-label="Suite"${report.suites.length < 2 ? " hidden" : ""}>${option("", "Any suite")}${suites.join("")}</select>
 <select id="sort" aria-label="Order">${option("severity", "Worst first")}${option("order", "In the order of the run")}${option("name", "By name")}${option("time", "Slowest first")}</select>
+<div class="toggles" role="group" aria-label="Only those that">${[...toggles, ...excepted].join("")}</div>
 </div>
 <div class="shown" hidden><span id="shown" role="status"></span><span><button type="button" class="link" id="reset" hidden>Show all again</button>
 <button type="button" class="link" id="expand">Unfold</button><button type="button" class="link" id="collapse">Fold</button></span></div>
@@ -177,7 +201,7 @@ function rulesSection(report: Report): string {
   const others = silent.map(({ code, title }) => ({ name: code, value: title }));
   return `<section id="rules"><h2>Rules that had something to say</h2>
 ${fired.length === 0 ? `<p class="card nothing">None.</p>` : `<ul class="rules">${fired.join("\n")}</ul>`}
-${silent.length === 0 ? "" : `<details class="case card about"><summary>${grouped(silent.length)} rules had nothing to say</summary>${factList(others)}</details>`}
+${silent.length === 0 ? "" : `<details class="case card about"><summary>${plural(silent.length, "rule")} had nothing to say</summary>${factList(others)}</details>`}
 </section>`;
 }
 

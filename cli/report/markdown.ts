@@ -22,13 +22,17 @@ import {
 const MAX_BYTES = 1_000_000;
 /** For what is said of that which is left out. */
 const RESERVED_BYTES = 2_000;
+/** All matrices together, so that a huge one leaves room for what fails. */
+const MATRIX_BYTES = 400_000;
+/** For what is said of the run. */
+const FACTS_BYTES = 20_000;
 /** Of one text from a file or a policy. */
 const MAX_TEXT = 2_000;
 
 const MARKS: Readonly<Record<CaseStatus, string>> = { error: "⛔", fail: "❌", warn: "⚠️", skip: "⏭️", pass: "✅" };
 
 export function markdownReport(report: Report): string {
-  const page = pageOf(MAX_BYTES - RESERVED_BYTES);
+  const page = pageOf(MAX_BYTES - RESERVED_BYTES, FACTS_BYTES);
   const counts = countsOf(report);
   const verdict = verdictOf(counts);
   page.add(
@@ -36,8 +40,11 @@ export function markdownReport(report: Report): string {
   );
   page.add(`${sentence(counts)} (${duration(report.durationMs)}, ${rfc3339(report.startedAt).slice(0, 19)}Z)\n\n`);
   if (counts.cases > 0) page.add(summaryTable(report));
+  const matrices = pageOf(MATRIX_BYTES);
+  const unshown = report.matrices.map((matrix) => addMatrix(matrix, matrices));
+  page.add(matrices.text());
   const leftOut = [
-    ...report.matrices.map((matrix) => addMatrix(matrix, page)),
+    ...unshown,
     addCases(report, page),
     addFacts([...report.facts, ...policyFacts(report)], page),
   ].filter((said) => said !== "");
@@ -47,24 +54,26 @@ export function markdownReport(report: Report): string {
 
 interface Page {
   /** False where there is no room for it any more. */
-  readonly add: (block: string) => boolean;
+  readonly add: (block: string, last?: "last") => boolean;
   /** In bytes. */
-  readonly room: () => number;
+  readonly room: (last?: "last") => number;
   readonly text: () => string;
 }
 
-function pageOf(maxBytes: number): Page {
+/** `kept` bytes are for what comes last. */
+function pageOf(maxBytes: number, kept = 0): Page {
   const blocks: string[] = [];
-  let room = maxBytes;
+  let left = maxBytes;
+  const room: Page["room"] = (last) => (last === undefined ? left - kept : left);
   return {
-    add: (block) => {
+    add: (block, last) => {
       const size = Buffer.byteLength(block);
-      if (size > room) return false;
-      room -= size;
+      if (size > room(last)) return false;
+      left -= size;
       blocks.push(block);
       return true;
     },
-    room: () => room,
+    room,
     text: () => blocks.join(""),
   };
 }
@@ -81,22 +90,41 @@ function summaryTable({ suites }: Report): string {
 function addMatrix({ title, columns, rows }: ReportMatrix, page: Page): string {
   const head = `### ${escaped(title)}\n\n${tableText(["", ...columns.map(escaped)], [])}`;
   if (!page.add(head)) return `the matrix ${escaped(title)}`;
-  const reasons: string[] = [];
-  let left = 0;
-  for (const { name, cells } of rows) {
-    const row = cells.map(({ status, text }) => `${MARKS[status]} ${escaped(text)}`);
-    if (!page.add(rowText([escaped(name), ...row]))) left += 1;
-    for (const [at, { status, details }] of cells.entries()) {
-      if (status === "pass" || details.length === 0) continue;
-      reasons.push(`- ${escaped(name)} × ${escaped(columns[at] ?? "")}: ${details.map(escaped).join("; ")}\n`);
-    }
-  }
+  const reasons = rows.flatMap(({ name, cells }) =>
+    cells.flatMap(({ status, details }, at) =>
+      status === "pass" || details.length === 0
+        ? []
+        : [`- ${escaped(name)} × ${escaped(columns[at] ?? "")}: ${details.map(escaped).join("; ")}\n`],
+    ),
+  );
+  const lines = rows.map(({ name, cells }) => ({
+    line: rowText([escaped(name), ...cells.map(({ status, text }) => `${MARKS[status]} ${escaped(text)}`)]),
+    problem: cells.some(({ status }) => status !== "pass" && status !== "skip"),
+  }));
+  const shown = fitting(lines, page.room() / 2);
+  page.add(shown.map(({ line }) => line).join(""));
+  const left = rows.length - shown.length;
   page.add("\n");
   const unsaid = addDetails("Why", reasons, page);
   return [
     ...(left === 0 ? [] : [`${plural(left, "row")} of the matrix ${escaped(title)}`]),
     ...(unsaid === 0 ? [] : [`${plural(unsaid, "reason")} of the matrix ${escaped(title)}`]),
   ].join("; ");
+}
+
+/** In their order, and those with problems before the others where not all fit. */
+function fitting<Line extends { readonly line: string; readonly problem: boolean }>(
+  lines: readonly Line[],
+  maxBytes: number,
+): readonly Line[] {
+  const kept = new Set<Line>();
+  let room = maxBytes;
+  for (const line of [...lines.filter(({ problem }) => problem), ...lines.filter(({ problem }) => !problem)]) {
+    room -= Buffer.byteLength(line.line);
+    if (room < 0) break;
+    kept.add(line);
+  }
+  return lines.filter((line) => kept.has(line));
 }
 
 /** The worst first, so that they are not what is left out. */
@@ -118,7 +146,7 @@ function addCases({ suites }: Report, page: Page): string {
 }
 
 /** Items folded away under a heading. The number of those for which there was no room. */
-function addDetails(summary: string, items: readonly string[], page: Page): number {
+function addDetails(summary: string, items: readonly string[], page: Page, last?: "last"): number {
   const [open, close] = [`<details><summary>${summary}</summary>\n\n`, "\n</details>\n\n"];
   if (items.length === 0) return 0;
   // Both at once, so that what is opened is closed.
@@ -127,13 +155,13 @@ function addDetails(summary: string, items: readonly string[], page: Page): numb
   let left = 0;
   for (const item of items) {
     const more = Buffer.byteLength(item);
-    if (size + more > page.room()) left += 1;
+    if (size + more > page.room(last)) left += 1;
     else {
       inner += item;
       size += more;
     }
   }
-  return inner !== "" && page.add(`${open}${inner}${close}`) ? left : items.length;
+  return inner !== "" && page.add(`${open}${inner}${close}`, last) ? left : items.length;
 }
 
 function isPlain({ status, findings, changes }: ReportCase): boolean {
@@ -187,6 +215,7 @@ function addFacts(facts: readonly ReportFact[], page: Page): string {
     "About this run",
     facts.map(({ name, value }) => `- ${escaped(name)}: ${code(value)}\n`),
     page,
+    "last",
   );
   return left === 0 ? "" : plural(left, "fact");
 }

@@ -13,6 +13,9 @@ const SAID: Readonly<Record<CaseStatus, string>> = {
   pass: "pass",
 };
 
+/** Beside or instead of the word, where there are many: colour alone says nothing. */
+export const SIGNS: Readonly<Record<CaseStatus, string>> = { error: "?", fail: "✕", warn: "!", skip: "–", pass: "✓" };
+
 export interface Counts {
   readonly cases: number;
   readonly status: Readonly<Record<CaseStatus, number>>;

@@ -8,12 +8,13 @@ import type {
   CaseStatus,
   Report,
   ReportCase,
+  ReportCell,
   ReportChange,
   ReportFinding,
   ReportMatrix,
   ReportSuite,
 } from "./model.js";
-import { countsOf, duration, exceptionSays, placeOf, plural, sentence, verdictOf } from "./summary.js";
+import { countsOf, duration, exceptionSays, placeOf, plural, SIGNS, sentence, verdictOf } from "./summary.js";
 
 /** More cases than these that pass with nothing to say are counted, not listed. */
 const MAX_PASSES = 50;
@@ -30,13 +31,14 @@ export function textReport(report: Report, view: View): string {
   const brief = counts.status.pass > MAX_PASSES;
   const verdict = verdictOf(counts);
   const { colours } = view;
-  const end = `${verdict === null ? "" : `${label(verdict, view)} `}${sentence(counts)}`;
+  const command = `launchgate ${report.command}  `;
+  const end = `${sentence(counts)} (${duration(report.durationMs)})`;
   const blocks = [
-    [`${colours.bold(`launchgate ${report.command}`)}  ${oneLine(report.title)}`],
+    hanging(report.title, colours.bold(command), command.length, view),
     ...report.suites.map((suite) => suiteLines(suite, brief, view)),
     ...report.matrices.map((matrix) => matrixLines(matrix, view)),
     factLines([...report.facts, ...policyFacts(report)], "  ", view),
-    [`${end} ${colours.dim(`(${duration(report.durationMs)})`)}`],
+    verdict === null ? [end] : hanging(end, `${label(verdict, view)}  `, LABEL_WIDTH + 2, view),
   ];
   const lines = blocks.filter((block) => block.length > 0).flatMap((block, at) => (at === 0 ? block : ["", ...block]));
   return `${lines
@@ -113,70 +115,69 @@ function widthOf({ terminal, columns = 80 }: View): number | null {
   return terminal ? Math.max(columns, NARROWEST) : null;
 }
 
-const WEIGHTS: Readonly<Record<ReportChange["weight"], string>> = {
-  weaker: "weaker",
-  stronger: "stronger",
-  neutral: "",
-};
+/** A value longer than that stands in a line of its own. */
+const MAX_ALIGNED = 24;
 
-/** Aligned before → after; one under the other where that is wider than the terminal. */
+/** Aligned before → after; hashes one under the other. */
 function changeLines(changes: readonly ReportChange[], view: View): readonly string[] {
-  if (changes.length === 0) return [];
   const { colours } = view;
   const indent = " ".repeat(9);
   const shown = changes.map(({ field, before, after, weight, meaning }) => ({
     field: oneLine(field),
     before: before === null ? "absent" : oneLine(before),
     after: after === null ? "absent" : oneLine(after),
-    weight: weightPaint(weight, view)(WEIGHTS[weight]),
-    meaning,
+    weight: weight === "neutral" ? "" : weightPaint(weight, view)(weight),
+    meaning: meaning === null ? [] : hanging(meaning, `${indent}  `, indent.length + 2, view),
   }));
-  const longest = (of: (change: (typeof shown)[number]) => number): number =>
-    shown.reduce((most, change) => Math.max(most, of(change)), 0);
-  const across =
-    longest(({ field }) => field.length) +
-    longest(({ before }) => before.length) +
-    longest(({ after }) => after.length) +
-    indent.length +
-    17;
-  const meaningLines = (meaning: string | null): readonly string[] =>
-    meaning === null ? [] : hanging(meaning, `${indent}    `, indent.length + 4, view);
-  if (across <= (widthOf(view) ?? 200)) {
-    const rows = table(
-      shown.map(({ field, before, after, weight }) => [field, colours.dim(before), "→", after, weight]),
-      indent,
-    ).split("\n");
-    return rows.flatMap((row, at) => [row.trimEnd(), ...meaningLines(shown[at]?.meaning ?? null)]);
-  }
-  return shown.flatMap(({ field, before, after, weight, meaning }) => [
-    `${indent}${field}  ${weight}`.trimEnd(),
-    `${indent}  ${colours.dim(`- ${before}`)}`,
-    `${indent}  + ${after}`,
-    ...meaningLines(meaning),
-  ]);
+  const isShort = ({ before, after }: (typeof shown)[number]): boolean =>
+    Math.max(before.length, after.length) <= MAX_ALIGNED;
+  const aligned = shown.filter(isShort);
+  const rows = table(
+    aligned.map(({ field, before, after, weight }) => [field, colours.dim(before), "→", after, weight]),
+    indent,
+  ).split("\n");
+  return shown.flatMap((change) => {
+    const { field, before, after, weight, meaning } = change;
+    const lines = isShort(change)
+      ? [rows[aligned.indexOf(change)]?.trimEnd() ?? ""]
+      : [`${indent}${field}  ${weight}`.trimEnd(), `${indent}  ${colours.dim(`- ${before}`)}`, `${indent}  + ${after}`];
+    return [...lines, ...meaning];
+  });
 }
 
 function matrixLines({ title, columns, rows }: ReportMatrix, view: View): readonly string[] {
   const { colours } = view;
   const body = rows.map(({ name, cells }) => [
     oneLine(name),
-    ...cells.map(({ status, text }) => statusPaint(status, view)(oneLine(text))),
+    ...cells.map(({ status, text }) => statusPaint(status, view)(`${SIGNS[status]} ${oneLine(text)}`)),
   ]);
-  const reasons = rows.flatMap(({ name, cells }) =>
-    cells.flatMap(({ status, details }, at) =>
-      status === "pass" || details.length === 0
-        ? []
-        : [
-            `  ${oneLine(name)} × ${oneLine(columns[at] ?? "")}`,
-            ...details.flatMap((detail) => hanging(detail, "    ", 4, view)),
-          ],
-    ),
-  );
+  const reasons = rows.flatMap(({ name, cells }) => reasonsIn(name, cells, columns, view));
   return [
     colours.bold(oneLine(title)),
     ...table([["", ...columns.map((column) => colours.dim(oneLine(column)))], ...body], "  ").split("\n"),
     ...(reasons.length === 0 ? [] : ["", ...reasons]),
   ];
+}
+
+/** Why the cells of a row are as they are; columns that say the same share it. */
+function reasonsIn(
+  name: string,
+  cells: readonly ReportCell[],
+  columns: readonly string[],
+  view: View,
+): readonly string[] {
+  const said = new Map<string, { readonly details: readonly string[]; readonly where: string[] }>();
+  for (const [at, { status, details }] of cells.entries()) {
+    if (status === "pass" || details.length === 0) continue;
+    const key = JSON.stringify(details);
+    const entry = said.get(key) ?? { details, where: [] };
+    entry.where.push(oneLine(columns[at] ?? ""));
+    said.set(key, entry);
+  }
+  return [...said.values()].flatMap(({ details, where }) => [
+    `  ${oneLine(name)} × ${where.join(", ")}`,
+    ...details.flatMap((detail) => hanging(detail, "    ", 4, view)),
+  ]);
 }
 
 function policyFacts({ policies }: Report): Report["facts"] {

@@ -10,7 +10,7 @@ import type {
   ReportFinding,
   ReportMatrix,
 } from "../model.js";
-import { counts, duration, exceptionSays, grouped, placeOf, STATUSES } from "../summary.js";
+import { counts, duration, exceptionSays, grouped, placeOf, SIGNS, STATUSES } from "../summary.js";
 
 /** What the page's script filters and sorts by; keys are short since every case has them. */
 export type Meta = Readonly<Record<string, unknown>>;
@@ -25,16 +25,18 @@ export interface Item {
 /** As many stand in the page from the start, and are what is shown where no script runs. */
 const FIRST = 100;
 
-/** In words and signs, so that colour alone says nothing. */
-export const SIGNS: Readonly<Record<CaseStatus, string>> = { error: "?", fail: "✕", warn: "!", skip: "–", pass: "✓" };
-
 /** The items: the first as markup, the rest as data for the script. */
 export function inPieces(items: readonly Item[], id: string): { readonly first: string; readonly rest: string } {
   const first = items
     .slice(0, FIRST)
-    .map(({ meta, html }) => html.replace(/^<(\w+)/, (tag) => `${tag} data-meta="${markup(JSON.stringify(meta))}"`));
+    .map(({ meta, html }) => html.replace(/^<(\w+)/, (tag) => `${tag} data-meta='${quoted(JSON.stringify(meta))}'`));
   const rest = items.slice(FIRST).map(({ meta, html }) => [meta, html]);
   return { first: first.join("\n"), rest: rest.length === 0 ? "" : dataBlock(id, rest) };
+}
+
+/** For an attribute in single quotes: JSON is full of the double ones. */
+function quoted(value: string): string {
+  return value.replaceAll(/[&<>']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** JSON that nothing in it can end: it is markup of a script element, in which only `<` means anything. */
@@ -125,14 +127,14 @@ function changeTable(changes: readonly ReportChange[]): string {
   const rows = changes.map(({ field, before, after, weight, meaning }) => {
     const said = WEIGHTS[weight] === "" ? "" : `<span class="weight">${WEIGHTS[weight]}</span> `;
     const what = `${said}${meaning === null ? "" : `<span class="message">${markup(meaning)}</span>`}`;
-    return `<tr class="${weight}"><td><code>${markup(oneLine(field))}</code></td>${side("before", before)}${side("after", after)}<td>${what}</td></tr>`;
+    return `<tr class="${weight}"><td><code>${markup(oneLine(field)).replaceAll(".", ".<wbr>")}</code></td>${side("before", before)}${side("after", after)}<td>${what}</td></tr>`;
   });
   return `<table class="diff"><thead><tr><th scope="col">Field</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">What it means</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }
 
 export function factList(facts: readonly ReportFact[]): string {
   if (facts.length === 0) return "";
-  const rows = facts.map(({ name, value }) => `<dt>${text(name)}</dt><dd class="value">${text(value)}</dd>`);
+  const rows = facts.map(({ name, value }) => `<dt>${text(name)}</dt><dd>${text(value)}</dd>`);
   return `<dl class="facts">${rows.join("")}</dl>`;
 }
 
@@ -166,7 +168,8 @@ function tally({ rows }: ReportMatrix, column: number): string {
 }
 
 function cellMarkup({ status, text: said, details }: ReportCell): string {
-  const short = `<span aria-hidden="true">${SIGNS[status]}</span> ${text(said)}`;
+  // The sign before it is the style's: there are many cells.
+  const short = text(said);
   const inner =
     details.length === 0
       ? short

@@ -62,7 +62,7 @@ export const SCRIPT = String.raw`
     const apply = () => list.show(wordsIn(search), (meta) => !only.checked || meta.p);
     search.addEventListener("input", soon(apply));
     only.addEventListener("change", apply);
-    tools.hidden = list.items.length < 6;
+    tools.hidden = find("[role=status]", matrix).hidden = list.items.length < 6;
     apply();
   }
 

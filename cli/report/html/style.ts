@@ -1,5 +1,7 @@
 /** The look of the HTML report: light and dark, wide and narrow, on screen and on paper. Truth: CSS, and WCAG 2.2 on contrast. */
 
+import { SIGNS, STATUSES } from "../summary.js";
+
 const LIGHT = `
   color-scheme: light;
   --ground: #f4f6f9; --surface: #ffffff; --raised: #f8f9fb; --line: #d8dee7; --line-strong: #b9c3d0;
@@ -27,8 +29,8 @@ export const STYLE = `
 html { scroll-padding-top: 5rem; }
 body { margin: 0; background: var(--ground); color: var(--text); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { max-width: 74rem; margin: 0 auto; padding: 0 1.25rem 3rem; }
-code, .value { font-family: var(--mono); font-size: .92em; }
-bdi, code, .value, .message { overflow-wrap: anywhere; }
+code { font-family: var(--mono); font-size: .92em; }
+bdi, code, .message { overflow-wrap: anywhere; }
 h1, h2, h3, p, ul, dl, dd { margin: 0; padding: 0; }
 ul { list-style: none; }
 h2 { font-size: 1.15rem; margin: 2.25rem 0 .75rem; }
@@ -72,6 +74,7 @@ button, input, select { font: inherit; color: inherit; }
 .tools { display: flex; flex-wrap: wrap; gap: .6rem; align-items: center; padding: .7rem; margin-bottom: .7rem; }
 .tools.sticky { position: sticky; top: 0; z-index: 3; }
 .tools input[type="search"] { flex: 1 1 14rem; min-width: 0; }
+.tools .toggles { flex-basis: 100%; }
 .tools input[type="search"], .tools select { background: var(--ground); border: 1px solid var(--line-strong); border-radius: 7px; padding: .35rem .6rem; max-width: 100%; }
 .tools select { max-width: 15rem; }
 .toggles { display: flex; flex-wrap: wrap; gap: .35rem; }
@@ -82,14 +85,13 @@ button, input, select { font: inherit; color: inherit; }
 .link { background: none; border: 0; padding: 0; color: var(--accent); cursor: pointer; text-decoration: underline; text-underline-offset: 2px; }
 .shown .link { margin-left: .9rem; }
 
-.cases > li { content-visibility: auto; contain-intrinsic-size: auto 3rem; }
 .cases > li + li { margin-top: .4rem; }
 .case > summary { display: flex; flex-wrap: wrap; gap: .25rem .7rem; align-items: center; padding: .55rem .9rem; cursor: pointer; border-radius: 12px; list-style: none; }
 .case > summary::-webkit-details-marker { display: none; }
 .case > summary::before { content: "▸"; color: var(--soft); width: .8em; transition: transform .12s; }
 .case[open] > summary::before { transform: rotate(90deg); }
 .case > summary:hover { background: var(--raised); }
-.case .chip:first-child { min-width: 4.6rem; justify-content: center; }
+.case > summary > .chip { min-width: 4.6rem; justify-content: center; }
 .case .name { font-weight: 560; overflow-wrap: anywhere; min-width: 0; flex: 1 1 16rem; }
 .case .codes { display: flex; flex-wrap: wrap; gap: .3rem; color: var(--soft); font-size: .9rem; }
 .case .body { padding: .2rem 1.1rem 1.1rem 2.35rem; border-top: 1px solid var(--line); }
@@ -102,16 +104,20 @@ button, input, select { font: inherit; color: inherit; }
 .finding.lifted .message { font-weight: 400; }
 .advice { display: grid; grid-template-columns: 2.6rem 1fr; gap: .1rem .5rem; font-size: .95rem; }
 .advice dt, .facts dt { color: var(--soft); }
+.facts dd { font-family: var(--mono); font-size: .92em; overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .1rem 1rem; font-size: .93rem; }
 
 table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .94rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .7rem; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
-.diff { border: 1px solid var(--line); border-radius: 8px; }
+.diff { border: 1px solid var(--line); border-radius: 8px; table-layout: fixed; }
+.diff th:nth-child(1) { width: 17%; } .diff th:nth-child(4) { width: 24%; }
 .diff tr:last-child td { border-bottom: 0; }
 .diff thead th { background: var(--raised); color: var(--soft); font-size: .86rem; }
-.diff .before, .diff .after { font-family: var(--mono); font-size: .87rem; overflow-wrap: anywhere; min-width: 8rem; }
-.diff .before::before { content: "− "; color: var(--soft); } .diff .after::before { content: "+ "; color: var(--soft); }
+.diff .before, .diff .after { font-family: var(--mono); font-size: .84rem; overflow-wrap: anywhere; }
+.diff .before, .diff .after { position: relative; padding-left: 1.7rem; }
+.diff .before::before, .diff .after::before { content: "−"; position: absolute; left: .75rem; }
+.diff .after::before { content: "+"; }
 .diff .before { color: var(--soft); }
 .diff .absent { font-style: italic; }
 .diff tr.weaker .after { background: var(--fail-tint); color: var(--fail); font-weight: 600; }
@@ -130,17 +136,18 @@ th { font-weight: 600; }
 .matrix td.s-fail { background: var(--fail-tint); color: var(--fail); } .matrix td.s-error { background: var(--error-tint); color: var(--error); }
 .matrix td.s-warn { background: var(--warn-tint); color: var(--warn); } .matrix td.s-pass { color: var(--pass); } .matrix td.s-skip { color: var(--skip); }
 .matrix td { font-weight: 580; overflow-wrap: anywhere; }
+${STATUSES.map((status) => `.matrix td.s-${status} > bdi::before, .matrix td.s-${status} summary bdi::before { content: "${SIGNS[status]} "; }`).join("\n")}
 .matrix summary { cursor: pointer; }
 .matrix details ul { margin-top: .3rem; font-weight: 400; color: var(--text); font-size: .92rem; }
 .matrix details li + li { margin-top: .25rem; }
 .more { display: block; margin: .8rem auto 0; }
 
-.rules { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: .7rem; }
+.rules { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: .7rem; align-items: start; }
 .rule { padding: .85rem 1.1rem; }
 .rule h3 { font-size: 1rem; font-weight: 600; overflow-wrap: anywhere; }
 .rule .soft { margin: .1rem 0 .45rem; font-size: .9rem; }
 .about { padding: 1rem 1.2rem; }
-.about + .about { margin-top: .7rem; }
+#rules > .about { margin-top: .7rem; padding: 0; } #rules > .about > .facts { padding: .3rem 1.1rem 1rem 2.35rem; }
 .nothing { padding: 1.4rem; text-align: center; color: var(--soft); }
 footer { max-width: 74rem; margin: 0 auto; padding: 0 1.25rem 2rem; color: var(--soft); font-size: .88rem; }
 
@@ -160,7 +167,9 @@ footer { max-width: 74rem; margin: 0 auto; padding: 0 1.25rem 2rem; color: var(-
   .diff, .diff tbody, .diff tr, .diff td { display: block; }
   .diff tr { padding: .5rem .7rem; border-bottom: 1px solid var(--line); }
   .diff tr:last-child { border-bottom: 0; }
-  .diff td { border: 0; padding: .1rem .3rem; }
+  .diff td { border: 0; padding: .1rem .3rem; border-radius: 4px; }
+  .diff .before, .diff .after { padding-left: 1.2rem; }
+  .diff .before::before, .diff .after::before { left: .3rem; }
   .diff td:empty { display: none; }
 }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
@@ -172,7 +181,6 @@ footer { max-width: 74rem; margin: 0 auto; padding: 0 1.25rem 2rem; color: var(-
   .scroll { max-height: none; overflow: visible; }
   .matrix th { position: static !important; }
   .card { break-inside: avoid; }
-  .cases > li { content-visibility: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `;
