@@ -243,7 +243,7 @@ function escaped(text: string): string {
       ? `${oneLine(said.slice(0, MAX_TEXT))}… (${plural(said.length - MAX_TEXT, "more character")})`
       : said;
   return cut.replaceAll(
-    /[&<>"'`*[\]{}()#+!|~@:\\=$^]|(?<![A-Za-z0-9])[_.-]|_(?![A-Za-z0-9])|^\d+(?=[.)])|(?<=www)\./gi,
+    /[&<>"'`*[\]{}()#+!|~@:\\=$^]|(?<![A-Za-z0-9])[_.-]|_(?![A-Za-z0-9])|(?<=^\d{1,9})\.(?= |$)|(?<=www)\./gi,
     (character) => [...character].map((one) => `&#${one.codePointAt(0)};`).join(""),
   );
 }

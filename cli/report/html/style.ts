@@ -30,7 +30,7 @@ html { scroll-padding-top: 5rem; }
 body { margin: 0; background: var(--ground); color: var(--text); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { max-width: 74rem; margin: 0 auto; padding: 0 1.25rem 3rem; }
 code { font-family: var(--mono); font-size: .92em; }
-bdi, code, .message { overflow-wrap: anywhere; }
+bdi, code, .message, dd, .matrix li { overflow-wrap: anywhere; }
 h1, h2, h3, p, ul, dl, dd { margin: 0; padding: 0; }
 ul { list-style: none; }
 h2 { font-size: 1.15rem; margin: 2.25rem 0 .75rem; }
@@ -64,7 +64,8 @@ button, input, select { font: inherit; color: inherit; }
 .tile.s-fail b { color: var(--fail); } .tile.s-error b { color: var(--error); } .tile.s-warn b { color: var(--warn); }
 .tile.s-pass b { color: var(--pass); } .tile.s-skip b { color: var(--skip); }
 
-.chip { display: inline-flex; align-items: center; gap: .35em; padding: .08rem .55rem; border-radius: 99px; font-size: .84rem; font-weight: 620; white-space: nowrap; }
+.chip { display: inline-flex; align-items: center; gap: .35em; padding: .08rem .55rem; border-radius: 99px; font-size: .84rem; font-weight: 620; white-space: nowrap; max-width: 100%; }
+.chip bdi { white-space: normal; }
 .chip.s-pass, .mark.s-pass { background: var(--pass-tint); color: var(--pass); }
 .chip.s-warn, .mark.s-warn, .chip.l-warning { background: var(--warn-tint); color: var(--warn); }
 .chip.s-fail, .mark.s-fail, .chip.l-error { background: var(--fail-tint); color: var(--fail); }
@@ -93,7 +94,7 @@ button, input, select { font: inherit; color: inherit; }
 .case > summary:hover { background: var(--raised); }
 .case > summary > .chip { min-width: 4.6rem; justify-content: center; }
 .case .name { font-weight: 560; overflow-wrap: anywhere; min-width: 0; flex: 1 1 16rem; }
-.case .codes { display: flex; flex-wrap: wrap; gap: .3rem; color: var(--soft); font-size: .9rem; }
+.case .codes { display: flex; min-width: 0; flex-wrap: wrap; gap: .3rem; color: var(--soft); font-size: .9rem; }
 .case .body { padding: .2rem 1.1rem 1.1rem 2.35rem; border-top: 1px solid var(--line); }
 .case .body > * { margin-top: .8rem; }
 .finding { border-left: 3px solid var(--skip); padding: .1rem 0 .1rem .85rem; }
@@ -102,10 +103,10 @@ button, input, select { font: inherit; color: inherit; }
 .finding + .finding { margin-top: .9rem; }
 .finding .message { margin: .15rem 0 .2rem; font-weight: 540; }
 .finding.lifted .message { font-weight: 400; }
-.advice { display: grid; grid-template-columns: 2.6rem 1fr; gap: .1rem .5rem; font-size: .95rem; }
+.advice { display: grid; grid-template-columns: 2.6rem minmax(0, 1fr); gap: .1rem .5rem; font-size: .95rem; }
 .advice dt, .facts dt { color: var(--soft); }
 .facts dd { font-family: var(--mono); font-size: .92em; overflow-wrap: anywhere; }
-.facts { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .1rem 1rem; font-size: .93rem; }
+.facts { display: grid; grid-template-columns: fit-content(16rem) minmax(0, 1fr); gap: .1rem 1rem; font-size: .93rem; }
 
 table { border-collapse: separate; border-spacing: 0; width: 100%; font-size: .94rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .7rem; border-bottom: 1px solid var(--line); }
@@ -158,9 +159,9 @@ footer { max-width: 74rem; margin: 0 auto; padding: 0 1.25rem 2rem; color: var(-
   .tiles { display: grid; grid-template-columns: repeat(3, 1fr); }
   .tile { min-width: 0; padding: .4rem .6rem; }
   .tools.sticky { position: static; }
-  .tools select { flex: 1 1 9rem; max-width: none; }
+  .tools select { flex: 1 1 9rem; max-width: 100%; min-width: 0; }
   .case .body { padding-left: 1rem; padding-right: .8rem; }
-  .facts { grid-template-columns: 1fr; }
+  .facts { grid-template-columns: minmax(0, 1fr); }
   .facts dd { margin-bottom: .35rem; }
   .matrix th:first-child { min-width: 8rem; max-width: 9.5rem; }
   .diff thead { display: none; }
