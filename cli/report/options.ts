@@ -13,7 +13,7 @@ export interface ReportOptions {
   readonly report: readonly ReportTarget[];
 }
 
-export interface ReportTarget {
+interface ReportTarget {
   readonly format: ReportFormat;
   readonly file: string;
 }

@@ -45,7 +45,7 @@ export function finding(changes: Partial<ReportFinding> = {}): ReportFinding {
   };
 }
 
-export function change(changes: Partial<ReportChange> = {}): ReportChange {
+function change(changes: Partial<ReportChange> = {}): ReportChange {
   return { field: "isvsvn", before: "3", after: "4", meaning: null, weight: "neutral", ...changes };
 }
 
@@ -240,7 +240,7 @@ export const RICH: Report = report({
 });
 
 /** What a file name, a policy's message or a note in a data document can hold to be taken for something else. */
-export const HOSTILE: readonly string[] = [
+const HOSTILE: readonly string[] = [
   "</script><script>globalThis.pwned = 1</script>",
   "<img src=x onerror=globalThis.pwned=1>",
   '" onmouseover="globalThis.pwned=1" x="',

@@ -13,7 +13,7 @@ import type {
 import { counts, duration, exceptionSays, grouped, placeOf, SIGNS, STATUSES } from "../summary.js";
 
 /** What the page's script filters and sorts by; keys are short since every case has them. */
-export type Meta = Readonly<Record<string, unknown>>;
+type Meta = Readonly<Record<string, unknown>>;
 
 /** One item of a list that the page shows in pieces. */
 export interface Item {
