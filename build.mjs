@@ -100,7 +100,7 @@ async function bundleForStart() {
     format: "esm",
     platform: "node",
     target: "node20.19",
-    external: ["commander", "yaml", "picocolors", "@cedar-policy/*", "casbin"],
+    external: ["commander", "yaml", "picocolors", "wrap-ansi", "@cedar-policy/*", "casbin"],
     legalComments: "inline",
     logLevel: "warning",
     plugins: [

@@ -1,7 +1,17 @@
 /** Reading and writing what the user names on the command line, with errors that say what to do. */
 
 import { randomBytes } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { type ByteSource, sourceOf } from "../engine/sgx/carriers/source.js";
 import { duplicateKey } from "./duplicate-key.js";
 import { CommandError } from "./io.js";
@@ -97,18 +107,6 @@ function parseJson(path: string, text: string): unknown {
   }
 }
 
-/** The old file or the whole new one, never a part. @throws CommandError exit 1 where it cannot be written */
-export function writeWhole(path: string, content: Uint8Array | string): void {
-  const draft = `${path}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    writeFileSync(draft, content, { flag: "wx" });
-    renameSync(draft, path);
-  } catch (error) {
-    rmSync(draft, { force: true });
-    throw new CommandError(1, `cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
 function orCannotRead<Value>(path: string, read: () => Value): Value {
   try {
     return read();
@@ -116,5 +114,28 @@ function orCannotRead<Value>(path: string, read: () => Value): Value {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : message;
     throw new CommandError(1, `cannot read ${path}: ${why}`);
+  }
+}
+
+/**
+ * The old file or the whole new one, never a part. What is no regular file, such as /dev/stdout, is written to as it is.
+ * @throws CommandError exit 1 where it cannot be written
+ */
+export function writeWhole(path: string, content: Uint8Array | string): void {
+  let draft: string | undefined;
+  try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there !== undefined && !there.isFile()) {
+      writeFileSync(path, content);
+      return;
+    }
+    // A link goes on pointing at what it points at.
+    const target = there === undefined ? path : realpathSync(path);
+    draft = `${target}.${randomBytes(6).toString("hex")}.tmp`;
+    writeFileSync(draft, content, { flag: "wx" });
+    renameSync(draft, target);
+  } catch (error) {
+    if (draft !== undefined) rmSync(draft, { force: true });
+    throw new CommandError(1, `cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -14,6 +14,8 @@ export interface Io {
   readonly colours: ReturnType<typeof picocolors.createColors>;
   /** Whether a person reads stdout. */
   readonly terminal: boolean;
+  /** How many characters a line of that terminal holds; unknown where stdout is none. */
+  readonly columns?: number | undefined;
   /** Whether progress may be drawn on stderr. */
   readonly progress: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -13,6 +13,7 @@ const io: Io = {
   err: (text) => process.stderr.write(text),
   colours: picocolors.createColors(picocolors.isColorSupported && process.stdout.isTTY === true),
   terminal: process.stdout.isTTY === true,
+  columns: process.stdout.columns,
   progress: process.stderr.isTTY === true,
   env: process.env,
   exit: (code) => {

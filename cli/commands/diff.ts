@@ -1,18 +1,17 @@
 /** `launchgate diff`: what changed between the signatures of two enclaves, and what that means. Decides nothing. */
 
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { pairsOf } from "../diff/pairs.js";
 import { diffDocument, diffReport } from "../diff/report.js";
-import { diffText } from "../diff/text.js";
 import type { Io } from "../io.js";
+import { addReportOptions, emitReport, type ReportOptions } from "../report/options.js";
 
-interface DiffOptions {
+interface DiffOptions extends ReportOptions {
   readonly exitCode?: true;
-  readonly format: "text" | "json";
 }
 
 export function command(io: Io): Command {
-  return new Command("diff")
+  const diff = new Command("diff")
     .summary("show what changed between two enclaves' signatures")
     .description(
       "Compare two enclaves' SIGSTRUCTs field by field, say what each change means, and whether it guards less than\n" +
@@ -21,13 +20,13 @@ export function command(io: Io): Command {
     .argument("<before>", "the enclave as it was, in any form that holds a SIGSTRUCT; - for stdin")
     .argument("<after>", "the enclave as it is")
     .option("--exit-code", "exit 2 where the two are not identical, byte for byte")
-    .addOption(new Option("--format <format>", "how to print it").choices(["text", "json"]).default("text"))
-    .action((before: string, after: string, { exitCode, format }: DiffOptions) => {
+    .action(async (before: string, after: string, options: DiffOptions) => {
       const startedAt = Date.now();
       const document = diffDocument(pairsOf(before, after));
-      const mustBeSame = exitCode === true;
+      const mustBeSame = options.exitCode === true;
       const report = diffReport(document, { mustBeSame, startedAt, durationMs: Date.now() - startedAt });
-      io.out(format === "json" ? `${JSON.stringify(report.document, null, 2)}\n` : diffText(document, io));
       io.exit(mustBeSame && document.result !== "identical" ? 2 : 0);
+      await emitReport(report, options, io);
     });
+  return addReportOptions(diff);
 }

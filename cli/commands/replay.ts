@@ -25,9 +25,9 @@ import {
 import { progressOf } from "../replay/progress.js";
 import { replayReport } from "../replay/report.js";
 import { CHANGES, type Replay, replay } from "../replay/run.js";
-import { replayText } from "../replay/text.js";
+import { addReportOptions, emitReport, type ReportOptions } from "../report/options.js";
 
-interface ReplayOptions extends LogOptions {
+interface ReplayOptions extends LogOptions, ReportOptions {
   readonly old: readonly string[];
   readonly oldData: readonly string[];
   readonly oldProfile?: string;
@@ -36,12 +36,11 @@ interface ReplayOptions extends LogOptions {
   readonly failOn: readonly string[];
   readonly maxAllowToDeny?: number;
   readonly maxDenyToAllow?: number;
-  readonly format: "text" | "json";
 }
 
 export function command(io: Io): Command {
   const names = [...Object.values(CHANGE_NAMES), "any"];
-  return addLogOptions(
+  const command = addLogOptions(
     new Command("replay")
       .summary("put recorded decisions to another policy and show what changes")
       .description(
@@ -68,8 +67,8 @@ export function command(io: Io): Command {
     )
     .option("--max-allow-to-deny <n>", "exit 2 where more records go from allow to deny", wholeNumber)
     .option("--max-deny-to-allow <n>", "exit 2 where more records go from deny to allow", wholeNumber)
-    .addOption(new Option("--format <format>", "how to print it").choices(["text", "json"]).default("text"))
     .action((logs: readonly string[], options: ReplayOptions) => run(logs, options, io));
+  return addReportOptions(command);
 }
 
 async function run(logs: readonly string[], options: ReplayOptions, io: Io): Promise<void> {
@@ -99,7 +98,7 @@ async function run(logs: readonly string[], options: ReplayOptions, io: Io): Pro
     durationMs: Date.now() - startedAt,
     skipInvalid: options.skipInvalid,
   });
-  io.out(options.format === "json" ? `${JSON.stringify(report.document, null, 2)}\n` : replayText(found, gates, io));
+  await emitReport(report, options, io);
   const why = unusable(found.summary, options.skipInvalid) ?? incomparable(found, gates.length > 0);
   if (why !== null) throw new CommandError(1, why);
   if (found.summary.limited) io.err(`launchgate: --limit ended the replay after ${found.summary.records} records\n`);

@@ -5,12 +5,12 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { PolicyError } from "../../engine/errors.js";
 import { CommandError, type ExitCode, type Io } from "../io.js";
 import { printable, printableLines } from "../output/table.js";
+import { addReportOptions, emitReport, type ReportOptions } from "../report/options.js";
 import { testReport } from "../testing/report.js";
 import { exitCodeOf, listTests, PARTS, type Part, runTests, type TestOptions } from "../testing/run.js";
-import { testText } from "../testing/text.js";
 import { watching } from "../testing/watch.js";
 
-interface TestCommandOptions {
+interface TestCommandOptions extends ReportOptions {
   readonly policy: readonly string[];
   readonly data: readonly string[];
   readonly profile?: string;
@@ -26,11 +26,10 @@ interface TestCommandOptions {
   readonly jobs: number;
   readonly list?: true;
   readonly watch?: true;
-  readonly format: "text" | "json";
 }
 
 export function command(io: Io): Command {
-  return new Command("test")
+  const command = new Command("test")
     .summary("test a launch policy on the WebAssembly that hosts run")
     .description(
       "Run the tests in a folder: Rego unit tests (*_test.rego), by opa test and compiled to WebAssembly, where a\n" +
@@ -67,13 +66,13 @@ export function command(io: Io): Command {
     .option("--jobs <number>", "keys and OPA processes at a time", countOf, availableParallelism())
     .option("--list", "print the names of the tests and run none")
     .option("--watch", "run again after each change in the folder, until interrupted")
-    .addOption(new Option("--format <format>", "how to print it").choices(["text", "json"]).default("text"))
     .action(async (dir: string, options: TestCommandOptions) => {
       const tests = optionsOf(dir, options);
       if (options.list === true) await list(tests, options, io);
       else if (options.watch === true) await watchTests(tests, options, io);
       else io.exit(await once(tests, options, io));
     });
+  return addReportOptions(command);
 }
 
 function optionsOf(dir: string, options: TestCommandOptions): TestOptions {
@@ -103,10 +102,10 @@ function optionsOf(dir: string, options: TestCommandOptions): TestOptions {
   };
 }
 
-async function once(tests: TestOptions, { format }: TestCommandOptions, io: Io): Promise<ExitCode> {
+async function once(tests: TestOptions, options: TestCommandOptions, io: Io): Promise<ExitCode> {
   const run = await runTests(tests, io);
   const report = testReport(run);
-  io.out(format === "json" ? `${JSON.stringify(report.document, null, 2)}\n` : testText(report, io));
+  await emitReport(report, options, io);
   if (report.suites.length === 0) io.err(`nothing in ${printable(tests.dir)} matches\n`);
   return exitCodeOf(run);
 }

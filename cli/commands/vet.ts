@@ -8,14 +8,14 @@ import { createPolicy } from "../../engine/index.js";
 import { secondsOf } from "../event-options.js";
 import { CommandError, type ExitCode, type Io } from "../io.js";
 import { signingPoliciesFromOptions } from "../policy-options.js";
+import { addReportOptions, emitReport, type ReportOptions } from "../report/options.js";
 import { FLEET_ORIGINS, type FleetOrigin, fleetsFrom } from "../vet/fleets.js";
 import { countsOf, type VetRun, vetReport } from "../vet/report.js";
 import { RULES_FORMATS, rulesText, signingRules } from "../vet/rules.js";
 import { type Unvetted, type VetQuestion, type Vetted, vetFile } from "../vet/run.js";
 import { baselinesAt, type Target, targetsOf } from "../vet/targets.js";
-import { vetText } from "../vet/text.js";
 
-interface VetOptions {
+interface VetOptions extends ReportOptions {
   readonly policy: readonly string[];
   readonly data: readonly string[];
   readonly baseline?: string;
@@ -23,11 +23,10 @@ interface VetOptions {
   readonly requireLaunch: readonly FleetOrigin[];
   readonly time?: string;
   readonly rules?: true;
-  readonly format: (typeof RULES_FORMATS)[number];
 }
 
 export function command(io: Io): Command {
-  return new Command("vet")
+  const command = new Command("vet")
     .summary("judge enclaves before they are released")
     .description(
       "Judge enclaves before they are released, by the built-in signing policy or one of your own. A folder stands for all\n" +
@@ -50,25 +49,22 @@ export function command(io: Io): Command {
     )
     .option("--time <rfc3339>", "when it is judged (default: now)")
     .option("--rules", "print the table of rules: code, level, meaning, why it matters, how to fix")
-    .addOption(
-      new Option("--format <format>", "how to print it; markdown is for --rules")
-        .choices(RULES_FORMATS)
-        .default("text"),
-    )
     .action((files: readonly string[], options: VetOptions) => vet(files, options, io));
+  return addReportOptions(command);
 }
 
 async function vet(files: readonly string[], options: VetOptions, io: Io): Promise<void> {
   if (options.rules === true && files.length > 0)
     throw new CommandError(1, "--rules prints the rules and vets nothing: leave the files out");
   if (options.rules !== true && files.length === 0) throw new CommandError(1, "nothing to vet: name a file or folder");
-  if (options.rules !== true && options.format === "markdown")
-    throw new CommandError(1, "--format markdown is for --rules: take text or json");
   if (options.requireLaunch.length > 0 && options.fleet.length === 0)
     throw new CommandError(1, "--require-launch asks fleets: name one with --fleet NAME=BUNDLE");
   const policies = await signingPoliciesFromOptions(options, io);
   if (options.rules === true) {
-    io.out(rulesText(signingRules(policies), options.format, io));
+    const format = RULES_FORMATS.find((one) => one === options.format);
+    if (format === undefined)
+      throw new CommandError(1, `--rules prints ${RULES_FORMATS.join(", ")}, and not ${options.format}`);
+    io.out(rulesText(signingRules(policies), format, io));
     return;
   }
   const startedAt = Date.now();
@@ -87,9 +83,8 @@ async function vet(files: readonly string[], options: VetOptions, io: Io): Promi
     io,
   );
   const run: VetRun = { policies, fleets, results, startedAt, durationMs: Date.now() - startedAt };
-  const report = vetReport(run);
-  io.out(options.format === "json" ? `${JSON.stringify(report.document, null, 2)}\n` : vetText(report, io));
   io.exit(exitCodeOf(results));
+  await emitReport(vetReport(run), options, io);
 }
 
 function vetAll(targets: readonly Target[], question: VetQuestion, io: Io): readonly (Vetted | Unvetted)[] {

@@ -6,8 +6,7 @@ import type { CaseStatus, Report, ReportCase, ReportMatrix, ReportRule, ReportSu
 import type { GateResult } from "./gates.js";
 import { CHANGES, type Change, type ChangedGroup, type Replay } from "./run.js";
 import type { GroupTable } from "./tally.js";
-import { headline } from "./text.js";
-import { CHANGE_WORDS, exampleText, plural, spanText, whoText, whyText } from "./words.js";
+import { CHANGE_WORDS, exampleText, headline, plural, spanText, whoText, whyText } from "./words.js";
 
 export interface ReplayReportGiven {
   readonly replay: Replay;

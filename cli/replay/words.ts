@@ -2,7 +2,7 @@
 
 import { printable } from "../output/table.js";
 import type { Place } from "./log.js";
-import type { Change, ChangedGroup } from "./run.js";
+import type { Change, ChangedGroup, Replay } from "./run.js";
 import type { Example } from "./tally.js";
 
 export const CHANGE_WORDS: Readonly<Record<Change, string>> = {
@@ -58,4 +58,17 @@ export function whyText({ change, before, after }: ChangedGroup): string {
     default:
       return change satisfies never;
   }
+}
+
+/** What was replayed against what. */
+export function headline({ summary, policies, old }: Replay): string {
+  const names = (list: Replay["policies"]): string =>
+    list
+      .map(
+        ({ name, revision, sha256 }) =>
+          `${name}${revision === "" ? "" : ` ${printable(revision)}`} sha256:${sha256.slice(0, 16)}…`,
+      )
+      .join(" + ");
+  const against = old === null ? "" : `, compared with ${names(old)}`;
+  return `${plural(summary.records, "record")} against ${names(policies)}${against}`;
 }
