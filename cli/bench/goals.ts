@@ -7,6 +7,7 @@ import { costOf, type Measured } from "./rounds.js";
 import type { SignersRow } from "./scaling.js";
 import { BASELINE } from "./sdk.js";
 import { rounded } from "./statistics.js";
+import type { VetSpeed } from "./vet.js";
 
 export interface Goal {
   readonly name: string;
@@ -25,6 +26,7 @@ export interface Figures {
   readonly memory: readonly Growth[];
   readonly processes: ProcessTimes | null;
   readonly replay: ReplaySpeed | null;
+  readonly vet: VetSpeed | null;
 }
 
 /** How many decisions a tail and a growth are of. */
@@ -33,7 +35,7 @@ const FULL = 1_000_000;
 /** What counts as no growth after the collector ran: over a million decisions, about a byte each. A leak is 8 at least. */
 const GROWTH_BYTES = 1024 * 1024;
 
-export function goalsOf({ subjects, signers, memory, processes, replay }: Figures): readonly Goal[] {
+export function goalsOf({ subjects, signers, memory, processes, replay, vet }: Figures): readonly Goal[] {
   const ns = (name: string) => subjects.find((subject) => subject.name === name)?.ns;
   const cost = (name: string): number | undefined => {
     const found = subjects.find((subject) => subject.name === name);
@@ -68,6 +70,13 @@ export function goalsOf({ subjects, signers, memory, processes, replay }: Figure
       replay?.growth_bytes ?? null,
       GROWTH_BYTES,
       "bytes",
+    ),
+    atMost(
+      "vet",
+      `10,000 enclaves${vet === null || vet.enclaves === 10_000 ? "" : ` (here ${vet.enclaves})`} are vetted in one run in 60 s`,
+      vet === null ? null : vet.seconds * 1000,
+      60_000,
+      "ms",
     ),
     ...(["cold_ns", "warm_ns"] as const).map((key) => {
       const name = key === "cold_ns" ? "cold_flat" : "warm_flat";

@@ -13,6 +13,7 @@ import { costOf, type Measured } from "./rounds.js";
 import type { ReasonsRow, RulesRow, SignersRow } from "./scaling.js";
 import { BASELINE } from "./sdk.js";
 import { rounded } from "./statistics.js";
+import type { VetSpeed } from "./vet.js";
 
 const SCHEMA = "launchgate-bench-v1";
 
@@ -48,6 +49,7 @@ export interface BenchReport {
   readonly processes: ProcessTimes | null;
   readonly memory: readonly Growth[];
   readonly replay: ReplaySpeed | null;
+  readonly vet: VetSpeed | null;
   readonly scaling: {
     readonly signers: readonly SignersRow[];
     readonly rules: readonly RulesRow[];

@@ -15,6 +15,7 @@ import { type Measured, measure, type Subject } from "./rounds.js";
 import { type ReasonsRow, type RulesRow, scaleRules, scaleSigners } from "./scaling.js";
 import { BASELINE, ENTRYPOINT, inputDocument, sdkSubjects } from "./sdk.js";
 import { decideSubject, ownSubjects } from "./subjects.js";
+import { measureVet } from "./vet.js";
 import { eventStream, REVOKED, signedSigstruct, withListings } from "./workload.js";
 
 export interface BenchGiven {
@@ -30,7 +31,10 @@ export interface BenchGiven {
 }
 
 /** What is measured beside the subjects. */
-const SECTIONS = ["processes", "signers", "rules", "memory", "replay"] as const;
+/** Enclaves in one run of `launchgate vet`. */
+const VETTED = 10_000;
+
+const SECTIONS = ["processes", "signers", "rules", "memory", "replay", "vet"] as const;
 
 const OWN = [
   ...["decode", "verify", "input"],
@@ -98,6 +102,8 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
   const memory = wanted("memory") ? memoryOf(given, policies, signed, show) : [];
   if (wanted("replay")) show("replay");
   const replay = wanted("replay") ? await measureReplay(policies, signed, given.count) : null;
+  if (wanted("vet")) show("vet");
+  const vet = wanted("vet") ? measureVet(signed, Math.min(given.count, VETTED), io) : null;
   const part = Math.max(20, Math.round(given.count / 50));
   const scaling = { signed, count: part, rounds: scale.rounds, progress: show };
   const signers = wanted("signers") ? scaleSigners({ ...scaling, policies: given.policies, sizes: scale.sizes }) : [];
@@ -107,7 +113,7 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
   show("");
 
   const all: readonly Measured[] = [...measured, ...opa.measured];
-  const figures: Figures = { subjects: all, signers, memory, processes, replay };
+  const figures: Figures = { subjects: all, signers, memory, processes, replay, vet };
   const ratios = ratiosOf(figures);
   const { compare } = given;
   return {
@@ -129,6 +135,7 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
     processes,
     memory,
     replay,
+    vet,
     scaling: { signers, rules: rules.rules, reasons: rules.reasons },
     absent: [...peers.absent, ...opa.absent, ...rules.absent],
     goals: goalsOf(figures),

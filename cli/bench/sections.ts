@@ -24,6 +24,7 @@ export function sectionsOf(report: BenchReport): readonly Section[] {
     reasons(report),
     memory(report),
     replayed(report),
+    vetted(report),
     comparison(report),
     absent(report),
     method(report),
@@ -165,6 +166,14 @@ function replayed({ replay: found }: BenchReport): Section {
   ];
   const text = ["Audit records, each of an enclave and a second of its own, without the disk; on one core."];
   return { title: "Replay", text, table: [columns, row] };
+}
+
+function vetted({ vet: found }: BenchReport): Section {
+  if (found === null) return { title: "", text: [] };
+  const { enclaves, seconds, enclaves_per_second } = found;
+  const row = [enclaves.toLocaleString("en"), `${digits(seconds)} s`, enclaves_per_second.toLocaleString("en")];
+  const text = ["`launchgate vet` over a folder of as many files, as a whole process, with JSON and JUnit reports."];
+  return { title: "Vet", text, table: [["enclaves", "time", "per second"], row] };
 }
 
 function comparison({ comparison: found }: BenchReport): Section {

@@ -84,7 +84,7 @@ describe("a quick run", () => {
     for (const ratio of Object.values(found.ratios)) expect(ratio).toBeGreaterThan(0);
   });
 
-  test("measures processes, signers, memory and replay, and says why not rules", () => {
+  test("measures processes, signers, memory, replay and vet, and says why not rules", () => {
     expect(found.scaling).toMatchObject({
       signers: [{ signers: 10 }, { signers: 100 }, { signers: 1000 }],
       rules: [],
@@ -95,6 +95,7 @@ describe("a quick run", () => {
       ["warm", 200],
     ]);
     expect(found.replay).toMatchObject({ records: 200, records_per_second: expect.any(Number) });
+    expect(found.vet).toMatchObject({ enclaves: 200, enclaves_per_second: expect.any(Number) });
     expect(found.processes?.runs).toBe(2);
     expect(found.absent).toEqual([{ name: "rules", why: expect.stringContaining("--quick") }]);
   });
@@ -109,6 +110,7 @@ describe("a quick run", () => {
         "cold_growth",
         "warm_growth",
         "replay_growth",
+        "vet",
         "cold_flat",
         "warm_flat",
         "load",
@@ -176,8 +178,8 @@ describe("--only", () => {
     const found = JSON.parse(stdout) as BenchReport;
     expect(code).toBe(0);
     expect(found.subjects.map(({ name }) => name)).toEqual(["decode", "warm", "sdk_evaluate"]);
-    const { memory, processes, replay } = found;
-    expect({ memory, processes, replay }).toEqual({ memory: [], processes: null, replay: null });
+    const { memory, processes, replay, vet } = found;
+    expect({ memory, processes, replay, vet }).toEqual({ memory: [], processes: null, replay: null, vet: null });
     expect(found.goals.filter(({ met }) => met !== null).map(({ name }) => name)).toEqual(["warm", "warm_p99"]);
   });
 });
@@ -343,6 +345,7 @@ describe("goals", () => {
     ...{ records: 1, bytes: 1, seconds: 1, records_per_second: 1, rss_growth_bytes: 0 },
     growth_bytes,
   });
+  const vet = (seconds: number) => ({ enclaves: 10_000, seconds, enclaves_per_second: 1 });
   const met = (figures: Parameters<typeof goalsOf>[0]) =>
     Object.fromEntries(goalsOf(figures).map((goal) => [goal.name, goal.met]));
 
@@ -352,7 +355,9 @@ describe("goals", () => {
     const signers = [row(10, 1000, 100), row(100, 1100, 110), row(1000, 900, 90)];
     expect(
       new Set(
-        Object.values(met({ subjects, memory, signers, processes: processes(45, 120), replay: replay(1_048_576) })),
+        Object.values(
+          met({ subjects, memory, signers, processes: processes(45, 120), replay: replay(1_048_576), vet: vet(60) }),
+        ),
       ),
     ).toEqual(new Set([true]));
   });
@@ -363,19 +368,28 @@ describe("goals", () => {
     const signers = [row(10, 1000, 100), row(100, 1101, 111)];
     expect(
       new Set(
-        Object.values(met({ subjects, memory, signers, processes: processes(45.1, 120.1), replay: replay(1_048_577) })),
+        Object.values(
+          met({
+            subjects,
+            memory,
+            signers,
+            processes: processes(45.1, 120.1),
+            replay: replay(1_048_577),
+            vet: vet(60.1),
+          }),
+        ),
       ),
     ).toEqual(new Set([false]));
   });
 
   test("are judged as they are, not as they are shown", () => {
     const subjects = [subject("sdk_evaluate", 799_999, 0), subject("cold", 100_000, 1)];
-    const [cold] = goalsOf({ subjects, memory: [], signers: [], processes: null, replay: null });
+    const [cold] = goalsOf({ subjects, memory: [], signers: [], processes: null, replay: null, vet: null });
     expect(cold).toMatchObject({ name: "cold", value: 8, met: false });
   });
 
   test("that were not measured are neither", () => {
-    const none = { subjects: [], memory: [], signers: [], processes: null, replay: null };
+    const none = { subjects: [], memory: [], signers: [], processes: null, replay: null, vet: null };
     expect(new Set(Object.values(met(none)))).toEqual(new Set([null]));
   });
 });
