@@ -19,6 +19,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "init", summary: "make a starter policy with data and tests", load: () => import("./commands/init.js") },
   { name: "check", summary: "check a policy folder against the schemas", load: () => import("./commands/check.js") },
   { name: "build", summary: "compile a policy folder to a bundle", load: () => import("./commands/build.js") },
+  { name: "verify", summary: "verify the signature of a bundle", load: () => import("./commands/verify.js") },
   { name: "bench", summary: "measure how fast decisions are here", load: () => import("./commands/bench.js") },
   { name: "version", summary: "print the versions of what decides", load: () => import("./commands/version.js") },
 ];

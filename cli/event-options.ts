@@ -102,12 +102,16 @@ function lepubkeyhashOf(text: string | undefined): string | null {
 }
 
 function secondsOf(time: string | undefined): number {
-  if (time === undefined) return Math.floor(Date.now() / 1000);
+  return time === undefined ? Math.floor(Date.now() / 1000) : unixSeconds("--time", time);
+}
+
+/** RFC 3339 as Unix seconds. @throws CommandError exit 1 where it is none, or no day of the calendar */
+export function unixSeconds(option: string, time: string): number {
   const milliseconds = RFC3339.test(time) ? Date.parse(time) : Number.NaN;
   const day = time.slice(0, 10);
   // Date.parse takes 31 February for 3 March.
   if (Number.isNaN(milliseconds) || !new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)) {
-    throw new CommandError(1, `--time is ${JSON.stringify(time)}, expected RFC 3339 such as 2026-11-22T12:00:00Z`);
+    throw new CommandError(1, `${option} is ${JSON.stringify(time)}, expected RFC 3339 such as 2026-11-22T12:00:00Z`);
   }
   return Math.floor(milliseconds / 1000);
 }
