@@ -41,6 +41,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/replay.js"),
   },
   { name: "suggest", summary: "propose data from recorded denials", load: () => import("./commands/suggest.js") },
+  { name: "verify", summary: "verify the signature of a bundle", load: () => import("./commands/verify.js") },
   { name: "bench", summary: "measure how fast decisions are here", load: () => import("./commands/bench.js") },
   { name: "version", summary: "print the versions of what decides", load: () => import("./commands/version.js") },
 ];

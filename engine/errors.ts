@@ -43,7 +43,33 @@ export type PolicyErrorCode =
   | "data_schema"
   | "data_conflict"
   | "data_unknown_profile"
-  | "data_unknown_fragment";
+  | "data_unknown_fragment"
+  | SignatureErrorCode;
+
+/** Why a bundle's signature does not vouch for it. */
+export type SignatureErrorCode =
+  /** it has none */
+  | "signature_missing"
+  /** what it has is no signature of a bundle */
+  | "signature_format"
+  /** it is by another algorithm than the key is for, such as none or an HMAC */
+  | "signature_algorithm"
+  /** it names a key that is not configured, or none where there are several */
+  | "signature_key"
+  /** it was not made with that key, or over something else */
+  | "signature_invalid"
+  /** it is for another purpose */
+  | "signature_scope"
+  /** its time is over */
+  | "signature_expired"
+  /** its time has not begun */
+  | "signature_early"
+  /** a file is not the one that was signed */
+  | "signature_digest"
+  /** a file that was signed is not there */
+  | "signature_file_missing"
+  /** a file that was not signed is there */
+  | "signature_file_extra";
 
 /** A policy was asked and gave no answer that counts. Each code is a reason code of a denial. */
 export class EvaluationError extends LaunchError {
@@ -79,6 +105,8 @@ export class ConfigError extends LaunchError {
     | "order_incomplete"
     | "sealed"
     | "empty_stack"
+    | "key"
+    | "policy_state"
     | "option";
 
   constructor(code: ConfigError["code"], message: string) {

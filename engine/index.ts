@@ -26,6 +26,24 @@ export { sha256Hex } from "./policy/canonical.js";
 export { effectiveData, type ShippedData } from "./policy/data.js";
 export { createPolicy, type Policy, type PolicyLimits } from "./policy/evaluate.js";
 export { type ShippedPolicyOptions, shippedData, shippedPolicy, shippedSigningPolicy } from "./policy/shipped.js";
+export {
+  type BundleSignature,
+  type SignedFile,
+  type SignOptions,
+  signBundle,
+  type VerifiedBundle,
+  type VerifyOptions,
+  verifyBundle,
+} from "./policy/signatures.js";
+export {
+  type KeyOptions,
+  SIGNATURE_ALGORITHMS,
+  type SignatureAlgorithm,
+  type SigningKey as BundleSigningKey,
+  signingKey,
+  type VerificationKey,
+  verificationKeys,
+} from "./policy/signing-keys.js";
 export { isUnremarkable } from "./quick-einit.js";
 export { REASONS, type ReasonCode } from "./reasons.js";
 export { Recent } from "./recent.js";

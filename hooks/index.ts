@@ -7,4 +7,18 @@ export { architecture } from "./modules/architecture.js";
 export { capability } from "./modules/capability.js";
 export { LOCKDOWN_LEVELS, type LockdownLevel, lockdown } from "./modules/lockdown.js";
 export { policy } from "./modules/policy.js";
+export type { Overrides, PolicyState } from "./policies/ledger.js";
+export {
+  type ActivePolicy,
+  openPolicyStore,
+  type PolicyEvent,
+  type PolicyGeneration,
+  type PolicyStore,
+  type PolicyStoreOptions,
+  type ReloadResult,
+} from "./policies/policy-store.js";
+export type { PolicyRefusal, RefusalCode } from "./policies/refusal.js";
+export { compareRevisions } from "./policies/revision.js";
+export type { PolicySource, Verification } from "./policies/sources.js";
+export type { WatchOptions } from "./policies/watch.js";
 export { type Gate, type PolicyLaunchModule, Registry, type StackOptions } from "./registry.js";

@@ -6,16 +6,18 @@ import type { JsonObject } from "../../engine/json.js";
 import { readBundle } from "../../engine/policy/bundle.js";
 import { writeWhole } from "../files.js";
 import { CommandError, type Io } from "../io.js";
+import { printable } from "../output/table.js";
 import { checkPolicy } from "../policy/check.js";
 import { compilePolicy } from "../policy/compile.js";
 import { readDataFile } from "../policy/data-files.js";
 import { effectiveFolderData } from "../policy/effective.js";
 import { findOpa } from "../policy/opa.js";
 import { policiesDir } from "../policy/shipped.js";
+import { addSignOptions, type SignOptions, signatureText, signerOf } from "../policy/signing.js";
 import { documentsSaySigning } from "../policy/signing-part.js";
 import { findingsText } from "./check.js";
 
-interface BuildOptions {
+interface BuildOptions extends SignOptions {
   readonly output: string;
   readonly data: readonly string[];
   readonly profile?: string;
@@ -26,7 +28,7 @@ interface BuildOptions {
 }
 
 export function command(io: Io): Command {
-  return new Command("build")
+  const builder = new Command("build")
     .summary("compile a policy folder to a bundle")
     .description(
       "Check a policy folder and compile it, with the shipped library and its data, to an OPA bundle with WASM.",
@@ -40,9 +42,11 @@ export function command(io: Io): Command {
     .option("--no-check", "compile without checking first")
     .addOption(new Option("--format <format>", "how to print the result").choices(["text", "json"]).default("text"))
     .action((dir: string, options: BuildOptions) => build(dir, options, io));
+  return addSignOptions(builder);
 }
 
 async function build(dir: string, options: BuildOptions, io: Io): Promise<void> {
+  const sign = signerOf(options);
   const opa = findOpa(io);
   const policies = policiesDir();
   const documents = documentsOf(options);
@@ -55,7 +59,7 @@ async function build(dir: string, options: BuildOptions, io: Io): Promise<void> 
       throw new CommandError(3, `${dir} is refused, no bundle was written`);
   }
   const { name, revision } = options;
-  const { bundle, entrypoints } = await compilePolicy({
+  const { bundle: compiled, entrypoints } = await compilePolicy({
     dir,
     opa,
     policies,
@@ -65,9 +69,12 @@ async function build(dir: string, options: BuildOptions, io: Io): Promise<void> 
     ...(revision === undefined ? {} : { revision }),
   });
   // Read back as a host will, digests and all, before anybody relies on it.
-  const policy = readBundle(bundle);
+  const signed = sign === null ? null : await sign(compiled);
+  const bundle = signed?.bytes ?? compiled;
+  const policy = signed?.bundle ?? readBundle(bundle);
   writeWhole(options.output, bundle);
   io.err(`${bundle.length} bytes, entrypoints ${entrypoints.join(", ")}, compiled by OPA ${opa.version}\n`);
+  if (signed !== null) io.err(`signed: ${printable(signatureText(signed.signature))}\n`);
   const result = {
     name: policy.name,
     revision: policy.revision,
@@ -75,6 +82,9 @@ async function build(dir: string, options: BuildOptions, io: Io): Promise<void> 
     entrypoints,
     output: options.output,
     size_bytes: bundle.length,
+    ...(signed === null
+      ? {}
+      : { signature: { key_id: signed.signature.keyId, algorithm: signed.signature.algorithm } }),
   };
   io.out(
     options.format === "json"

@@ -17,6 +17,7 @@ import {
 import { eventFromOptions, type LaunchOptions } from "../event-options.js";
 import type { Io } from "../io.js";
 import { decisionText } from "../output/decision.js";
+import { addVerifyOptions } from "../policy/signing.js";
 import { type PolicyOptions, policiesFromOptions } from "../policy-options.js";
 
 interface EvalOptions extends LaunchOptions, PolicyOptions {
@@ -27,7 +28,7 @@ interface EvalOptions extends LaunchOptions, PolicyOptions {
 }
 
 export function command(io: Io): Command {
-  return new Command("eval")
+  const evaluate = new Command("eval")
     .summary("decide one launch and say why")
     .description(
       "Decide one launch. By default with the built-in policy, profile strict, as a native launch whose attributes are\n" +
@@ -65,6 +66,7 @@ export function command(io: Io): Command {
       io.out(render(judged, options, gate, policies, io));
       io.exit(judged.decision.decision === "allow" ? 0 : 2);
     });
+  return addVerifyOptions(evaluate);
 }
 
 function render(judged: Judged, options: EvalOptions, gate: Gate, policies: readonly PolicyBundle[], io: Io): string {

@@ -7,6 +7,7 @@ import { Command, Option } from "commander";
 import { createPolicy } from "../../engine/index.js";
 import { secondsOf } from "../event-options.js";
 import { CommandError, type ExitCode, type Io } from "../io.js";
+import { addVerifyOptions, type VerifyOptions } from "../policy/signing.js";
 import { signingPoliciesFromOptions } from "../policy-options.js";
 import { addReportOptions, emitReport, type ReportOptions } from "../report/options.js";
 import { FLEET_ORIGINS, type FleetOrigin, fleetsFrom } from "../vet/fleets.js";
@@ -15,7 +16,7 @@ import { RULES_FORMATS, rulesText, signingRules } from "../vet/rules.js";
 import { type Unvetted, type VetQuestion, type Vetted, vetFile } from "../vet/run.js";
 import { baselinesAt, type Target, targetsOf } from "../vet/targets.js";
 
-interface VetOptions extends ReportOptions {
+interface VetOptions extends ReportOptions, VerifyOptions {
   readonly policy: readonly string[];
   readonly data: readonly string[];
   readonly baseline?: string;
@@ -50,7 +51,7 @@ export function command(io: Io): Command {
     .option("--time <rfc3339>", "when it is judged (default: now)")
     .option("--rules", "print the table of rules: code, level, meaning, why it matters, how to fix")
     .action((files: readonly string[], options: VetOptions) => vet(files, options, io));
-  return addReportOptions(command);
+  return addReportOptions(addVerifyOptions(command));
 }
 
 async function vet(files: readonly string[], options: VetOptions, io: Io): Promise<void> {

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { HOOKS, type HookName, LOCKDOWN_LEVELS, type LockdownLevel, type Origin } from "../../hooks/index.js";
 import { unixSeconds } from "../event-options.js";
 import { CommandError } from "../io.js";
+import { addVerifyOptions } from "../policy/signing.js";
 import type { PolicyOptions } from "../policy-options.js";
 import type { LogFilter, LogSummary } from "./log.js";
 import type { LogSource } from "./log-source.js";
@@ -22,7 +23,7 @@ export interface LogOptions extends PolicyOptions {
 const ORIGINS: readonly Origin["kind"][] = ["native", "kvm", "guest-agent", "file"];
 
 export function addLogOptions(command: Command): Command {
-  return command
+  const withLog = command
     .argument("<log...>", "audit records or LaunchEvents as JSON Lines, gzip or not; - for stdin")
     .option(
       "--policy <dir|bundle>",
@@ -45,6 +46,7 @@ export function addLogOptions(command: Command): Command {
     .option("--limit <n>", "look at no more than so many records", wholeNumber)
     .option("--skip-invalid <n>", "put up with so many broken lines; more make the exit code 1", wholeNumber, 0)
     .option("--examples <n>", "records to name in each group", wholeNumber, 3);
+  return addVerifyOptions(withLog);
 }
 
 export function filterOf(options: LogOptions): LogFilter {

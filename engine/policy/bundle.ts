@@ -2,7 +2,7 @@
  * PolicyBundle: a policy as one thing with one digest, read from a standard OPA bundle or made in memory. Truth: OPA's
  * documentation, "Bundles", and for `metadata.launchgate` the manifest schema (policies/schema/manifest.schema.json).
  *
- * Digests are checked here; signatures are not, and whether `reads` may be trusted depends on them.
+ * Digests are checked here; signatures are not (signatures.ts does), and whether `reads` may be trusted depends on them.
  */
 
 import { ConfigError, PolicyError } from "../errors.js";
@@ -101,7 +101,22 @@ const ENTRYPOINT = /^[A-Za-z_][\w.-]*(\/[\w.-]+)*$/;
  * files say different things); ConfigError `option` for options.
  */
 export function readBundle(bytes: Uint8Array, options: ReadBundleOptions = {}): PolicyBundle {
-  const files = readArchive(bytes, positive("maxBytes", options.maxBytes ?? DEFAULT_BUNDLE_MAX_BYTES));
+  return readBundleFiles(unpackBundle(bytes, options), options);
+}
+
+/** The files of a bundle by path, whatever they say. Throws as `readBundle` does. */
+export function unpackBundle(
+  bytes: Uint8Array,
+  { maxBytes = DEFAULT_BUNDLE_MAX_BYTES }: Pick<ReadBundleOptions, "maxBytes">,
+): ReadonlyMap<string, Uint8Array> {
+  return readArchive(bytes, positive("maxBytes", maxBytes));
+}
+
+/** `readBundle` of what is unpacked already, so that the bytes that were verified are the bytes that are read. */
+export function readBundleFiles(
+  files: ReadonlyMap<string, Uint8Array>,
+  options: Omit<ReadBundleOptions, "maxBytes"> = {},
+): PolicyBundle {
   const manifest = readManifest(files);
   const entrypoints = readEntrypoints(manifest);
   const wasm = files.get(WASM_PATH);
