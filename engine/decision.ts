@@ -194,7 +194,10 @@ function isPlainAllow(opinions: readonly Opinion[]): boolean {
  * Combines what the modules that were asked have said, in their order. The walk ends at the first denial that counts,
  * so a denial is the last opinion; `fallback` is why nothing allowed, where nothing did.
  */
-export function combine(opinions: readonly Opinion[], fallback: "no_allow" | "no_policy" | "unsealed"): Verdict {
+export function combine(
+  opinions: readonly Opinion[],
+  fallback: "no_allow" | "no_policy" | "unsealed" | "shutting_down",
+): Verdict {
   if (isPlainAllow(opinions)) return ALLOWED;
   const warnings = opinions.flatMap((opinion) => opinion.warnings);
   const denials = opinions.filter(({ answer }) => answer === "deny");

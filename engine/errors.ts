@@ -92,7 +92,13 @@ export type EvaluationErrorCode =
   /** the memory limit was reached */
   | "policy_memory"
   /** the input could not be handed over */
-  | "policy_input";
+  | "policy_input"
+  /** there was no answer when the launch's deadline came */
+  | "deadline"
+  /** more launches wait for an evaluator than may */
+  | "overloaded"
+  /** the evaluator ended, or answered what is no answer, or there is none */
+  | "evaluator_failed";
 
 /** The operator's configuration of the engine or the module stack is at fault. */
 export class ConfigError extends LaunchError {

@@ -4,7 +4,10 @@
  */
 
 import { type Authority, Decision, type Opinion, type Reason, reason, type Verdict, type Walk } from "./decision.js";
+import { EvaluationError } from "./errors.js";
 import { EventError, type TakenEvent, takeEvent } from "./event.js";
+import type { Answer } from "./policy/answer.js";
+import type { OpenQuestion } from "./policy/questions.js";
 import { takeQuickly } from "./quick-event.js";
 import type { Recent } from "./recent.js";
 import { decodeLaunch, type Launch, type SignatureCheck } from "./request.js";
@@ -14,7 +17,22 @@ export interface Judge extends Authority {
   readonly signatureCheck: SignatureCheck | undefined;
   /** Structures that were seen before; one for all generations will do. */
   readonly recent: Recent;
-  readonly walk: (launch: Launch) => Walk;
+  readonly walk: (launch: Launch) => Walk | StoppedWalk;
+}
+
+/** What became of a question: the policy's answer, or why there is none, which is a denial of the module that asked. */
+export type Outcome = Answer | EvaluationError;
+
+/** A walk that cannot go on before a policy has answered. */
+export class StoppedWalk {
+  readonly question: OpenQuestion;
+  /** Goes on behind the module that asked; no module is asked twice. */
+  readonly resume: (outcome: Outcome) => Walk | StoppedWalk;
+
+  constructor(question: OpenQuestion, resume: StoppedWalk["resume"]) {
+    this.question = question;
+    this.resume = resume;
+  }
 }
 
 /** A decision together with the event as it was taken over: what was judged, not what the caller may show next time. */
@@ -29,17 +47,64 @@ export interface Judged {
 /**
  * Decides one event: takes over the bytes, decodes, asks the judge, and binds the answer to the bytes judged. The
  * judge is immutable, so a reload during the event changes nothing. Whoever asked must launch exactly those bytes.
+ *
+ * Nobody waits here: where a question is open, that is a denial `evaluator_failed` of the module that asked it.
  */
 export function decide(given: unknown, judge: Judge): Judged {
+  let judged = begin(given, judge);
+  while (judged instanceof Suspended) judged = judged.resume(nobody());
+  return judged;
+}
+
+/** `decide` for those who can wait: what is judged at once, or an event that is suspended until its question has an answer. */
+export function begin(given: unknown, judge: Judge): Judged | Suspended {
   let event: TakenEvent | null = null;
   try {
     event = takeQuickly(given, judge.recent) ?? takeEvent(given, judge.recent);
-    const launch = decodeLaunch(event, judge.signatureCheck);
-    const { verdict, opinions } = judge.walk(launch);
-    return { event, opinions, decision: new Decision(verdict, event, judge) };
+    return reached(judge.walk(decodeLaunch(event, judge.signatureCheck)), event, judge);
   } catch (error) {
-    return { event, opinions: [], decision: new Decision(denied(error), event, judge) };
+    return failed(error, event, judge);
   }
+}
+
+/** An event whose judge waits for an answer. The event, the judge and what was said so far are fixed. */
+export class Suspended {
+  readonly event: TakenEvent;
+  readonly #walk: StoppedWalk;
+  readonly #judge: Judge;
+
+  constructor(event: TakenEvent, walk: StoppedWalk, judge: Judge) {
+    this.event = event;
+    this.#walk = walk;
+    this.#judge = judge;
+  }
+
+  get question(): OpenQuestion {
+    return this.#walk.question;
+  }
+
+  /** Goes on with what became of the question: to the decision, or to the next question. To be called once. Never throws. */
+  resume(outcome: Outcome): Judged | Suspended {
+    try {
+      return reached(this.#walk.resume(outcome), this.event, this.#judge);
+    } catch (error) {
+      return failed(error, this.event, this.#judge);
+    }
+  }
+}
+
+function reached(walk: Walk | StoppedWalk, event: TakenEvent, judge: Judge): Judged | Suspended {
+  if (walk instanceof StoppedWalk) return new Suspended(event, walk, judge);
+  const { verdict, opinions } = walk;
+  return { event, opinions, decision: new Decision(verdict, event, judge) };
+}
+
+function failed(error: unknown, event: TakenEvent | null, judge: Judge): Judged {
+  return { event, opinions: [], decision: new Decision(denied(error), event, judge) };
+}
+
+function nobody(): EvaluationError {
+  return new EvaluationError("evaluator_failed", "the policy has to be evaluated elsewhere, and nobody waits for it");
 }
 
 function denied(error: unknown): Verdict {

@@ -25,12 +25,16 @@ export const REASONS = {
   policy_trap: "The policy's WebAssembly trapped or aborted.",
   policy_memory: "The policy reached its memory limit.",
   policy_input: "The input could not be handed to the policy.",
+  deadline: "The policy had not answered when the launch's deadline came.",
+  overloaded: "More launches wait for their policies than may.",
+  evaluator_failed: "The thread that evaluates the policy failed, or there is none.",
   // capability and lockdown
   provisionkey_not_granted: "PROVISIONKEY is on, or possibly on, and was not granted.",
   lockdown_debug: "Lockdown is at confidentiality, and DEBUG is on or possibly on.",
   lockdown_key_is_public: "Lockdown is on, and the private half of the signing key is public.",
   lockdown_einittokenkey: "Lockdown is on, and EINITTOKENKEY is on or possibly on.",
   // anything else
+  shutting_down: "The gate is closed and takes no more launches.",
   internal: "Launchgate failed while deciding.",
 } as const;
 

@@ -6,6 +6,7 @@
 import {
   type PolicyBundle,
   type PolicyLimits,
+  type Recent,
   type ShippedPolicyOptions,
   type SignatureCheck,
   shippedPolicy,
@@ -15,7 +16,7 @@ import { architecture } from "./modules/architecture.js";
 import { capability } from "./modules/capability.js";
 import { type LockdownLevel, lockdown } from "./modules/lockdown.js";
 import { policy } from "./modules/policy.js";
-import { type Gate, Registry } from "./registry.js";
+import { type Gate, type PolicyLaunchModule, Registry, type StackOptions } from "./registry.js";
 
 export interface GateOptions extends ShippedPolicyOptions {
   /** The policies, all of which must allow. Default: the shipped one, with `profile` and `data`. */
@@ -29,6 +30,8 @@ export interface GateOptions extends ShippedPolicyOptions {
   readonly generation?: number;
   readonly signatureCheck?: SignatureCheck;
   readonly limits?: PolicyLimits;
+  /** What was seen before; a reload hands it on. */
+  readonly recent?: Recent;
 }
 
 /**
@@ -37,18 +40,35 @@ export interface GateOptions extends ShippedPolicyOptions {
  * @throws PolicyError, ConfigError
  */
 export function createGate(options: GateOptions = {}): Gate {
-  const bundles = options.policies ?? [shippedPolicy(options)];
-  const policies = bundles.map((bundle, at) => policy(bundle, nameOf(bundle, at, bundles), options.limits));
+  const { registry, stack } = stackOf(options, bundlesOf(options), (bundle, name) =>
+    policy(bundle, name, options.limits),
+  );
+  return registry.seal(stack);
+}
+
+export function bundlesOf(options: GateOptions): readonly PolicyBundle[] {
+  return options.policies ?? [shippedPolicy(options)];
+}
+
+/** All modules registered, and the order they are to be sealed in; `moduleOf` makes the bundles' modules. */
+export function stackOf(
+  options: GateOptions,
+  bundles: readonly PolicyBundle[],
+  moduleOf: (bundle: PolicyBundle, name: string, at: number) => PolicyLaunchModule,
+): { readonly registry: Registry; readonly stack: StackOptions } {
+  const policies = bundles.map((bundle, at) => moduleOf(bundle, nameOf(bundle, at, bundles), at));
   const modules = [architecture(), capability(), ...policies, ...(options.modules ?? []), lockdown(options.lockdown)];
   const registry = new Registry();
   for (const module of modules) registry.register(module);
-  const { permissive, generation, signatureCheck } = options;
-  return registry.seal({
+  const { permissive, generation, signatureCheck, recent } = options;
+  const stack = {
     order: options.order ?? modules.map(({ name }) => name),
     ...(permissive === undefined ? {} : { permissive }),
     ...(generation === undefined ? {} : { generation }),
     ...(signatureCheck === undefined ? {} : { signatureCheck }),
-  });
+    ...(recent === undefined ? {} : { recent }),
+  };
+  return { registry, stack };
 }
 
 function nameOf({ name }: PolicyBundle, at: number, bundles: readonly PolicyBundle[]): string {

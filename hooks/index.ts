@@ -2,6 +2,13 @@
 
 export * from "../engine/index.js";
 export { createGate, type GateOptions } from "./gate.js";
+export {
+  createGuardedGate,
+  type DecideOptions,
+  type GuardedGate,
+  type GuardedGateOptions,
+  type GuardedStats,
+} from "./guarded/guarded-gate.js";
 export * from "./hook-defs.js";
 export { architecture } from "./modules/architecture.js";
 export { capability } from "./modules/capability.js";

@@ -29,8 +29,11 @@ import {
   type SignatureCheck,
   type Walk,
 } from "../engine/index.js";
+import { type Outcome, StoppedWalk } from "../engine/launch.js";
+import { OpenQuestion } from "../engine/policy/questions.js";
 import { ALLOW, type HookCall, type LaunchModule, type ModuleAnswer, PASS } from "./hook-defs.js";
 import { isBuiltIn } from "./modules/built-in.js";
+import { answerOf } from "./modules/policy-answer.js";
 
 export interface StackOptions {
   /** Every registered module once, in the order of the walk. */
@@ -70,8 +73,8 @@ interface Step {
   readonly name: string;
   readonly mayAllow: boolean;
   readonly permissive: boolean;
-  /** Null: the module has no opinion on this hook. */
-  readonly handler: ((call: HookCall) => ModuleAnswer) | null;
+  /** Null: the module has no opinion on this hook. Launchgate's own policy modules may leave a question open. */
+  readonly handler: ((call: HookCall) => ModuleAnswer | OpenQuestion) | null;
   /** The opinions that say nothing else. */
   readonly passes: Opinion;
   readonly allows: Opinion;
@@ -112,6 +115,18 @@ export class Registry {
    * @throws ConfigError `sealed`, `empty_stack`, `module_unknown`, `module_duplicate`, `order_incomplete`
    */
   seal(options: StackOptions): Gate {
+    const judge = this.sealJudge(options);
+    return Object.freeze({
+      decide: (event: unknown) => decideEvent(event, judge).decision,
+      judge: (event: unknown) => decideEvent(event, judge),
+      generation: judge.generation,
+      policy: judge.policy,
+      modules: Object.freeze([...options.order]),
+    });
+  }
+
+  /** @internal What `seal` makes the gate of: for a gate that waits where a module leaves a question open. */
+  sealJudge(options: StackOptions): Judge {
     if (this.#sealed) throw new ConfigError("sealed", "the stack is sealed already");
     this.#checkOrder(options);
     this.#sealed = true;
@@ -120,21 +135,14 @@ export class Registry {
     const init = stepsFor("enclave_init");
     const others = new Map(HOOKS.map((hook) => [hook, stepsFor(hook)]));
     const policy = Object.freeze(options.order.flatMap((name) => policyOf(this.#modules.get(name))));
-    const judge: Judge = Object.freeze({
+    return Object.freeze({
       policy,
       generation: options.generation ?? 1,
       signatureCheck: options.signatureCheck,
       recent: options.recent ?? new Recent(),
       // INVARIANT: the map has every hook that the event's schema has.
       walk: (launch: Launch) =>
-        walk(launch.event.hook === "enclave_init" ? init : (others.get(launch.event.hook) as Steps), launch, fallback),
-    });
-    return Object.freeze({
-      decide: (event: unknown) => decideEvent(event, judge).decision,
-      judge: (event: unknown) => decideEvent(event, judge),
-      generation: judge.generation,
-      policy,
-      modules: Object.freeze([...options.order]),
+        walk(launch.event.hook === "enclave_init" ? init : (others.get(launch.event.hook) as Steps), launch),
     });
   }
 
@@ -204,27 +212,49 @@ interface Steps {
   readonly steps: readonly Step[];
   /** Whether a module could write to what it is shown. */
   readonly foreign: boolean;
+  readonly fallback: Fallback;
   readonly usual: Walk;
 }
 
 function stepsOf(steps: readonly Step[], fallback: Fallback, foreign: boolean): Steps {
   const opinions = Object.freeze(steps.map(usualOpinion));
-  return Object.freeze({ steps, foreign, usual: Object.freeze({ verdict: combine(opinions, fallback), opinions }) });
+  const usual = Object.freeze({ verdict: combine(opinions, fallback), opinions });
+  return Object.freeze({ steps, foreign, fallback, usual });
 }
 
 function usualOpinion({ mayAllow, handler, allows, passes }: Step): Opinion {
   return mayAllow && handler !== null ? allows : passes;
 }
 
-function walk({ steps, foreign, usual }: Steps, launch: Launch, fallback: Fallback): Walk {
+function walk(whole: Steps, launch: Launch): Walk | StoppedWalk {
   const call = new Call(launch);
-  if (foreign) freezeShown(call);
-  let opinions: Opinion[] | null = null;
-  for (let at = 0; at < steps.length; at += 1) {
-    const opinion = ask(steps[at] as Step, call);
+  if (whole.foreign) freezeShown(call);
+  return walkOn(whole, call, 0, null, null);
+}
+
+/**
+ * From the step `at`, whose opinion is `given` where it is known already. `opinions`: of the steps before, null where they
+ * said what they usually say.
+ */
+function walkOn(
+  whole: Steps,
+  call: Call,
+  from: number,
+  given: Opinion | null,
+  before: Opinion[] | null,
+): Walk | StoppedWalk {
+  const { steps, usual, fallback } = whole;
+  let opinions = before;
+  for (let at = from; at < steps.length; at += 1) {
+    const step = steps[at] as Step;
+    const opinion = at === from && given !== null ? given : ask(step, call);
     if (opinions === null) {
       if (opinion === usual.opinions[at]) continue;
       opinions = usual.opinions.slice(0, at);
+    }
+    if (opinion instanceof OpenQuestion) {
+      const said = opinions;
+      return new StoppedWalk(opinion, (outcome) => walkOn(whole, call, at, opinionFrom(step, outcome), said));
     }
     opinions.push(opinion);
     if (opinion.answer === "deny" && !opinion.permissive) break;
@@ -256,20 +286,30 @@ class Call implements HookCall {
 }
 
 /** One module's call. Never throws: what goes wrong here is that module's denial. */
-function ask(step: Step, call: Call): Opinion {
+function ask(step: Step, call: Call): Opinion | OpenQuestion {
   const { handler } = step;
   if (handler === null) return step.passes;
   try {
     const answer = handler(call);
-    if (answer === PASS) return step.passes;
-    if (answer === ALLOW && step.mayAllow) return step.allows;
-    return opinionOf(step, answer);
+    return answer instanceof OpenQuestion ? answer : opinionOf(step, answer);
+  } catch (error) {
+    return denial(step, failure(error, step.name));
+  }
+}
+
+/** The opinion of a module whose question was left open, now that it is known what became of it. Never throws. */
+function opinionFrom(step: Step, outcome: Outcome): Opinion {
+  try {
+    if (outcome instanceof EvaluationError) throw outcome;
+    return opinionOf(step, answerOf(outcome));
   } catch (error) {
     return denial(step, failure(error, step.name));
   }
 }
 
 function opinionOf(step: Step, answer: unknown): Opinion {
+  if (answer === PASS) return step.passes;
+  if (answer === ALLOW && step.mayAllow) return step.allows;
   const { name, mayAllow, permissive } = step;
   const said = readAnswer(answer, name);
   if (said === null) return denial(step, reason("module_result", name));

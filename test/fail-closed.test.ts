@@ -7,6 +7,9 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import {
   createGate,
+  createGuardedGate,
+  type GuardedGate,
+  type GuardedGateOptions,
   type HookCall,
   type LaunchModule,
   Registry,
@@ -14,9 +17,12 @@ import {
   shippedPolicy,
   withData,
 } from "../hooks/index.js";
+import { guardedPolicy } from "../hooks/modules/policy.js";
 import { makeEvent, makeSecs } from "./support/events.js";
 import { policyOf } from "./support/policies.js";
+import { GLUTTON, LOOPER, launchOf } from "./support/runaways.js";
 import { makeSigstruct, testSigner } from "./support/sigstructs.js";
+import { THREADS_BUILT, watchThreads } from "./support/threads.js";
 
 const listed = { version: 1, signers: { [testSigner()]: { name: "the tests' author" } } };
 const gate = createGate({ data: [listed] });
@@ -508,5 +514,78 @@ describe("a policy that fails is a policy that denies: it", () => {
     ]) {
       expect(createGate({ policies }).decide(makeEvent()).reasons).toMatchObject([{ code: "not_allowed" }]);
     }
+  });
+});
+
+const runaway = launchOf(1000);
+
+const GUARDED: readonly (readonly [string, GuardedGateOptions, (gate: GuardedGate) => unknown, string])[] = [
+  ["the policy loops", { policies: [LOOPER], deadlineMs: 100 }, () => runaway, "deadline"],
+  ["the event leaves no time for it", { policies: [LOOPER] }, () => ({ ...runaway, deadline_ms: 1 }), "deadline"],
+  [
+    "reading the answer takes all memory",
+    { policies: [GLUTTON], evaluatorHeapMb: 16, deadlineMs: 30_000 },
+    () => runaway,
+    "evaluator_failed",
+  ],
+  [
+    "others have taken all places",
+    { policies: [LOOPER], evaluators: 1, maxQueued: 0, deadlineMs: 100 },
+    (gate) => {
+      gate.decide(runaway);
+      return runaway;
+    },
+    "overloaded",
+  ],
+  [
+    "it is being closed",
+    { policies: [LOOPER] },
+    (gate) => {
+      gate.close();
+      return makeEvent();
+    },
+    "shutting_down",
+  ],
+  [
+    "a module before it denies",
+    { policies: [LOOPER] },
+    () => makeEvent({ sigstruct: withByte(19) }),
+    "SGX_INVALID_SIG_STRUCT",
+  ],
+  ["what it is given is no event", { policies: [LOOPER] }, () => null, "bad_event"],
+  ["there is no policy", { policies: [] }, () => makeEvent(), "no_policy"],
+];
+
+describe.skipIf(!THREADS_BUILT)("a guarded gate denies (its threads need npm run build) where", () => {
+  test.each(GUARDED)("%s", async (_, options, make, code) => {
+    const guarded = await createGuardedGate(options);
+    const decision = (await guarded.decide(make(guarded))).toJSON();
+    await guarded.close();
+    expect(decision).toMatchObject({ decision: "deny", errno: 13, einit_error: 16, reasons: [{ code }] });
+  });
+
+  test("all its threads are killed", async () => {
+    const threads = watchThreads();
+    const guarded = await createGuardedGate({ policies: [LOOPER] });
+    threads.onStart((worker) => void worker.terminate());
+    const decision = guarded.decide(runaway);
+    for (const worker of [...threads.started]) await worker.terminate();
+    expect((await decision).toJSON()).toMatchObject({ decision: "deny", reasons: [{ code: "evaluator_failed" }] });
+    expect((await guarded.decide(makeEvent())).reasons).toMatchObject([{ code: "evaluator_failed" }]);
+    await guarded.close();
+    threads.stop();
+  });
+});
+
+test("a question that is left open where nobody waits for its answer is a denial", () => {
+  const bundle = shippedPolicy({ profile: "open" });
+  const open = guardedPolicy(bundle, "policy", 0, () => undefined);
+  const decision = new Registry()
+    .register(open)
+    .seal({ order: ["policy"] })
+    .decide(makeEvent());
+  expect(decision.toJSON()).toMatchObject({
+    decision: "deny",
+    reasons: [{ code: "evaluator_failed", module: "policy" }],
   });
 });

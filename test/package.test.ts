@@ -112,6 +112,27 @@ console.log(decision, ...reasons.map(({ code }) => code));
     expect(output(process.execPath, ["script.js"], folder)).toBe("deny signer_not_listed\n");
   });
 
+  test("decides with a deadline, in threads of its own, from a script", () => {
+    writeFileSync(
+      join(folder, "guarded.js"),
+      `import { readFileSync } from "node:fs";
+import { createGuardedGate } from "launchgate";
+const gate = await createGuardedGate({ deadlineMs: 10_000 });
+const { decision, reasons } = await gate.decide({
+  v: 1, hook: "enclave_init", id: null, time: 1795300000,
+  origin: { kind: "native", enforcement: "library", process: null, vm: null, guest: null },
+  platform: { flc: null, lepubkeyhash: null },
+  grants: { provisionkey: { granted: false, how: null } },
+  sigstruct: readFileSync("enclave.sigstruct"), token: null, secs: null,
+  deadline_ms: null, synthetic: true,
+});
+console.log(decision, ...reasons.map(({ code }) => code), gate.stats().evaluated);
+await gate.close();
+`,
+    );
+    expect(output(process.execPath, ["guarded.js"], folder)).toBe("deny signer_not_listed 1\n");
+  });
+
   test.each(["nodenext", "bundler"])("has types that resolve with moduleResolution %s", (moduleResolution) => {
     const source = join(folder, `${moduleResolution}.ts`);
     writeFileSync(

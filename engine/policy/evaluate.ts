@@ -6,14 +6,14 @@
  */
 
 import { ConfigError, EvaluationError, PolicyError } from "../errors.js";
-import { inputOf } from "../input.js";
-import { isJsonObject, type JsonObject, type JsonValue } from "../json.js";
+import type { JsonObject } from "../json.js";
 import type { Launch } from "../request.js";
 import { type Answer, readAnswer } from "./answer.js";
 import type { PolicyBundle, ReadSets } from "./bundle.js";
-import { AnswerMemo } from "./memo.js";
 import { Names } from "./names.js";
-import { loadOpaWasm } from "./opa-wasm.js";
+import { checkPages, loadOpaWasm, type OpaWasm, startOpaWasm } from "./opa-wasm.js";
+import { inputToJson, Questions } from "./questions.js";
+import { compileOpaModule, type OpaModule } from "./wasm-module.js";
 
 export interface Policy {
   readonly name: string;
@@ -54,26 +54,14 @@ const DEFAULT_MAX_INPUT_BYTES = 1024 * 1024;
  * `wasm_builtin`, `wasm_entrypoint` (manifest and WASM name different ones), `memory_limit`; ConfigError `option`.
  */
 export function createPolicy(bundle: PolicyBundle, options: PolicyLimits = {}): Policy {
-  const { maxMemoryPages = DEFAULT_MAX_MEMORY_PAGES, maxInputBytes = DEFAULT_MAX_INPUT_BYTES } = options;
-  if (!Number.isSafeInteger(maxInputBytes) || maxInputBytes < 1) {
-    throw new ConfigError("option", "maxInputBytes must be a positive integer");
-  }
-  const wasm = loadOpaWasm(bundle.wasm, bundle.data, { maxMemoryPages });
-  const [inManifest, inWasm] = [bundle.entrypoints, Object.keys(wasm.entrypoints)].map((names) =>
-    [...names].sort().join(", "),
-  );
-  if (inManifest !== inWasm) {
-    throw new PolicyError(
-      "wasm_entrypoint",
-      `the policy's WASM has the entrypoints ${inWasm}, its manifest names ${inManifest}`,
-    );
-  }
+  const limits = checkedLimits(options);
+  const evaluateJson = evaluatorOf(loadOpaWasm(bundle.wasm, bundle.data, limits), bundle.entrypoints, limits);
   let busy = false;
   const evaluate = (entrypoint: string, input: JsonObject): Answer => {
     if (busy) throw new EvaluationError("policy_trap", "the policy was asked while it was answering");
     busy = true;
     try {
-      return readAnswer(wasm.evaluate(entrypoint, serialise(input, maxInputBytes)));
+      return evaluateJson(entrypoint, inputToJson(input));
     } finally {
       busy = false;
     }
@@ -90,61 +78,87 @@ export function createPolicy(bundle: PolicyBundle, options: PolicyLimits = {}): 
       if (!bundle.entrypoints.includes(entrypoint)) {
         throw new PolicyError("wasm_entrypoint", `the policy has no entrypoint ${JSON.stringify(entrypoint)}`);
       }
-      const { reads, parts, memo } = questionOf(bundle, entrypoint, names);
+      const questions = new Questions(bundle, entrypoint, names);
       return (launch) => {
-        const before = memo.find(launch);
+        const before = questions.find(launch);
         if (before !== null) return before;
-        const input = project(inputOf(launch, parts) as unknown as JsonObject, reads);
+        const input = questions.inputOf(launch);
         const answer = evaluate(entrypoint, input);
-        memo.keep(launch, input, answer);
+        questions.keep(launch, input, answer);
         return answer;
       };
     },
   });
 }
 
-/** What is known of an entrypoint's questions: the paths that it reads, null for all, and what it answered before. */
-function questionOf(bundle: PolicyBundle, entrypoint: string, known: Names) {
-  const reads = bundle.readsTrusted ? (bundle.reads[entrypoint] ?? null) : null;
-  const names = bundle.readsTrusted ? (bundle.opaque[entrypoint] ?? []) : [];
-  const opaque = names.some((path) => path.join(".") === "enclave.mrenclave");
-  const parts = reads === null ? undefined : new Set(reads.map(([part = ""]) => part));
-  return { reads, parts, memo: new AnswerMemo({ reads, opaque, names: known }) };
+/** What an evaluator is made from. All of it can be sent to another thread, which need not compile the module again. */
+export interface EvaluatorParts {
+  readonly module: OpaModule;
+  /** The whole `data` document, UTF-8 JSON, in memory that threads share. Nobody writes to it. */
+  readonly dataJson: Uint8Array;
+  readonly entrypoints: readonly string[];
+  readonly limits: Required<PolicyLimits>;
 }
 
-/** The parts of an input at these paths, each with all below it; the whole where `paths` is null. */
-function project(input: JsonObject, paths: readonly (readonly string[])[] | null): JsonObject {
-  if (paths === null) return input;
-  const projected: Record<string, JsonValue> = {};
-  for (const path of paths) copyPath(input, projected, path);
-  return projected;
+/** Asks one entrypoint over `inputJson`, which only JSON.stringify may have made; throws as `Policy.evaluate` does. */
+export type Evaluator = (entrypoint: string, inputJson: string) => Answer;
+
+/**
+ * Compiles a bundle for evaluators elsewhere: nothing of it runs here. Throws PolicyError `wasm_invalid`, `wasm_abi`;
+ * ConfigError `option`.
+ */
+export function evaluatorParts(bundle: PolicyBundle, options: PolicyLimits = {}): EvaluatorParts {
+  const text = utf8.encode(JSON.stringify(bundle.data));
+  const dataJson = new Uint8Array(new SharedArrayBuffer(text.length));
+  dataJson.set(text);
+  const { entrypoints } = bundle;
+  return Object.freeze({
+    module: compileOpaModule(bundle.wasm),
+    dataJson,
+    entrypoints,
+    limits: checkedLimits(options),
+  });
 }
 
-function copyPath(from: JsonObject, to: Record<string, JsonValue>, [key, ...rest]: readonly string[]): void {
-  if (key === undefined || !Object.hasOwn(from, key)) return;
-  const value = from[key] as JsonValue;
-  if (rest.length === 0 || !isJsonObject(value)) {
-    to[key] = value;
-    return;
+/** Starts what `evaluatorParts` has prepared. Throws as `createPolicy` does. */
+export function createEvaluator({ module, dataJson, entrypoints, limits }: EvaluatorParts): Evaluator {
+  return evaluatorOf(
+    startOpaWasm(module, () => dataJson.slice(), limits),
+    entrypoints,
+    limits,
+  );
+}
+
+function checkedLimits(options: PolicyLimits): Required<PolicyLimits> {
+  const { maxMemoryPages = DEFAULT_MAX_MEMORY_PAGES, maxInputBytes = DEFAULT_MAX_INPUT_BYTES } = options;
+  if (!Number.isSafeInteger(maxInputBytes) || maxInputBytes < 1) {
+    throw new ConfigError("option", "maxInputBytes must be a positive integer");
   }
-  const below = to[key];
-  const into: Record<string, JsonValue> = isJsonObject(below) ? { ...below } : {};
-  copyPath(value, into, rest);
-  to[key] = into;
+  checkPages({ maxMemoryPages });
+  return { maxMemoryPages, maxInputBytes };
+}
+
+function evaluatorOf(
+  wasm: OpaWasm,
+  entrypoints: readonly string[],
+  { maxInputBytes }: Required<PolicyLimits>,
+): Evaluator {
+  const [inManifest, inWasm] = [entrypoints, Object.keys(wasm.entrypoints)].map((names) =>
+    [...names].sort().join(", "),
+  );
+  if (inManifest !== inWasm) {
+    throw new PolicyError(
+      "wasm_entrypoint",
+      `the policy's WASM has the entrypoints ${inWasm}, its manifest names ${inManifest}`,
+    );
+  }
+  return (entrypoint, inputJson) => readAnswer(wasm.evaluate(entrypoint, boundedBytes(inputJson, maxInputBytes)));
 }
 
 const utf8 = new TextEncoder();
 
-function serialise(input: JsonObject, maxInputBytes: number): Uint8Array {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(input);
-  } catch (cause) {
-    if (cause instanceof EvaluationError) throw cause;
-    throw new EvaluationError("policy_input", "the input cannot be said in JSON", { cause });
-  }
-  if (!text?.startsWith("{")) throw new EvaluationError("policy_input", "the input is no object");
-  const bytes = utf8.encode(text);
+function boundedBytes(inputJson: string, maxInputBytes: number): Uint8Array {
+  const bytes = utf8.encode(inputJson);
   if (bytes.length > maxInputBytes) {
     throw new EvaluationError("policy_input", `the input is ${bytes.length} bytes, expected at most ${maxInputBytes}`);
   }

@@ -60,6 +60,8 @@ const PAGE = 65536;
  * growing page by page takes seconds where there are a hundred thousand signers.
  */
 const VALUE_BYTES_PER_JSON_BYTE = 8;
+/** Of a result as JSON: several times what 512 reasons with messages of the greatest length take. */
+const MAX_RESULT_BYTES = 4 * 1024 * 1024;
 /** Addresses are signed where they come out of WASM: above 2 GiB they would be negative. */
 const MAX_PAGES = 32768;
 
@@ -70,19 +72,25 @@ const MAX_PAGES = 32768;
  * (module and data do not fit); ConfigError `option`.
  */
 export function loadOpaWasm(wasm: Uint8Array, data: JsonObject, limits: OpaWasmLimits): OpaWasm {
+  checkPages(limits);
+  return startOpaWasm(compileOpaModule(wasm), () => new TextEncoder().encode(JSON.stringify(data)), limits);
+}
+
+/**
+ * The same for a module that is compiled. `dataJson` gives a copy of the data as UTF-8 JSON, the same each time: for the
+ * first instance, and for each that follows a throw.
+ */
+export function startOpaWasm(module: OpaModule, dataJson: DataJson, limits: OpaWasmLimits): OpaWasm {
+  checkPages(limits);
   const { maxMemoryPages } = limits;
-  if (!Number.isInteger(maxMemoryPages) || maxMemoryPages < 1 || maxMemoryPages > MAX_PAGES) {
-    throw new ConfigError("option", `maxMemoryPages must be an integer from 1 to ${MAX_PAGES}`);
-  }
-  const module = compileOpaModule(wasm);
-  const first = start(module, data, maxMemoryPages);
+  const first = start(module, dataJson, maxMemoryPages);
   let ready: Instance | null = first;
   return Object.freeze({
     entrypoints: first.entrypoints,
     evaluate(entrypoint: string, inputJson: Uint8Array): unknown {
       const id = Object.hasOwn(first.entrypoints, entrypoint) ? first.entrypoints[entrypoint] : undefined;
       if (id === undefined) throw new PolicyError("wasm_entrypoint", `no entrypoint ${printable(entrypoint)}`);
-      const instance = ready ?? restart(module, data, maxMemoryPages);
+      const instance = ready ?? restart(module, dataJson, maxMemoryPages);
       ready = null; // an instance earns its next evaluation by returning from this one
       const resultSet = instance.evaluate(id, inputJson);
       ready = instance;
@@ -91,17 +99,26 @@ export function loadOpaWasm(wasm: Uint8Array, data: JsonObject, limits: OpaWasmL
   });
 }
 
+type DataJson = () => Uint8Array<ArrayBuffer>;
+
+/** Throws ConfigError `option`. */
+export function checkPages({ maxMemoryPages }: OpaWasmLimits): void {
+  if (!Number.isInteger(maxMemoryPages) || maxMemoryPages < 1 || maxMemoryPages > MAX_PAGES) {
+    throw new ConfigError("option", `maxMemoryPages must be an integer from 1 to ${MAX_PAGES}`);
+  }
+}
+
 interface Instance {
   readonly entrypoints: Readonly<Record<string, number>>;
   evaluate(entrypoint: number, inputJson: Uint8Array): unknown;
 }
 
 /** A new instance in a new memory, with `data` set while nobody has asked it anything. */
-function start(module: OpaModule, data: JsonObject, maxMemoryPages: number): Instance {
-  const dataJson = new TextEncoder().encode(JSON.stringify(data));
-  const memory = newMemory(module, maxMemoryPages, Math.ceil((dataJson.length * VALUE_BYTES_PER_JSON_BYTE) / PAGE));
+function start(module: OpaModule, dataJson: DataJson, maxMemoryPages: number): Instance {
+  const data = dataJson();
+  const memory = newMemory(module, maxMemoryPages, Math.ceil((data.length * VALUE_BYTES_PER_JSON_BYTE) / PAGE));
   try {
-    return load(module, memory, dataJson, maxMemoryPages);
+    return load(module, memory, data, maxMemoryPages);
   } catch (error) {
     if (error instanceof PolicyError) throw error;
     const { code, message } = evaluationError(error);
@@ -116,9 +133,9 @@ function start(module: OpaModule, data: JsonObject, maxMemoryPages: number): Ins
 }
 
 /** `start` during a decision: what went well at load and does not now is an evaluation that failed. */
-function restart(module: OpaModule, data: JsonObject, maxMemoryPages: number): Instance {
+function restart(module: OpaModule, dataJson: DataJson, maxMemoryPages: number): Instance {
   try {
-    return start(module, data, maxMemoryPages);
+    return start(module, dataJson, maxMemoryPages);
   } catch (cause) {
     const code = cause instanceof PolicyError && cause.code === "memory_limit" ? "policy_memory" : "policy_trap";
     throw new EvaluationError(code, "the policy could not be started again", { cause });
@@ -245,10 +262,18 @@ function readEntrypoints(entrypoints: unknown): Readonly<Record<string, number>>
   return Object.freeze(Object.fromEntries(entries));
 }
 
-/** The SDK looks for the NUL at the end of a text without looking for the end of the memory. */
+/**
+ * The SDK looks for the NUL at the end of a text without looking for the end of the memory; and it makes one string of the
+ * text, however long: more than a heap has room for ends the whole process, from whichever thread.
+ */
 function terminated(memory: WasmMemory, address: number): number {
-  if (address <= 0 || new Uint8Array(memory.buffer).indexOf(0, address) < 0) {
-    throw new EvaluationError("policy_trap", "the policy's result lies outside of its memory");
+  const end = address > 0 ? new Uint8Array(memory.buffer).indexOf(0, address) : -1;
+  if (end < 0) throw new EvaluationError("policy_trap", "the policy's result lies outside of its memory");
+  if (end - address > MAX_RESULT_BYTES) {
+    throw new EvaluationError(
+      "policy_result",
+      `the policy's answer is ${end - address} bytes, expected at most ${MAX_RESULT_BYTES}`,
+    );
   }
   return address;
 }

@@ -8,12 +8,16 @@ import {
   entrypointOf,
   HOOKS,
   type HookName,
+  type Launch,
   type PolicyBundle,
   type PolicyLimits,
 } from "../../engine/index.js";
-import { ALLOW, type HookCall, type ModuleAnswer } from "../hook-defs.js";
+import { Names } from "../../engine/policy/names.js";
+import { OpenQuestion, Questions } from "../../engine/policy/questions.js";
+import type { HookCall, LaunchModule, ModuleAnswer } from "../hook-defs.js";
 import type { PolicyLaunchModule } from "../registry.js";
 import { builtIn } from "./built-in.js";
+import { answerOf } from "./policy-answer.js";
 
 /**
  * `name` is the module's in decisions; by default `policy`, or `policy:NAME` where there are several.
@@ -21,28 +25,52 @@ import { builtIn } from "./built-in.js";
  */
 export function policy(bundle: PolicyBundle, name = "policy", limits: PolicyLimits = {}): PolicyLaunchModule {
   const loaded = createPolicy(bundle, limits);
-  const handlers: Partial<Record<HookName, (call: HookCall) => ModuleAnswer>> = {};
+  return moduleOf(bundle, name, (entrypoint) => {
+    const judge = loaded.judgeOf(entrypoint);
+    return (launch) => answerOf(judge(launch));
+  });
+}
+
+/**
+ * A policy module that evaluates nothing: what was not answered before it leaves open, as the question to the policy of
+ * this number. `remembered` is called for each that was. Whether the WASM can be trusted to decide is not checked here.
+ */
+export function guardedPolicy(
+  bundle: PolicyBundle,
+  name: string,
+  number: number,
+  remembered: () => void,
+): PolicyLaunchModule {
+  const names = new Names(bundle.data);
+  return moduleOf(bundle, name, (entrypoint) => {
+    const questions = new Questions(bundle, entrypoint, names);
+    return (launch) => {
+      const before = questions.find(launch);
+      if (before === null) return new OpenQuestion(number, questions, launch);
+      remembered();
+      return answerOf(before);
+    };
+  });
+}
+
+function moduleOf(
+  bundle: PolicyBundle,
+  name: string,
+  judgeOf: (entrypoint: string) => (launch: Launch) => ModuleAnswer | OpenQuestion,
+): PolicyLaunchModule {
+  const handlers: Partial<Record<HookName, (call: HookCall) => ModuleAnswer | OpenQuestion>> = {};
   for (const hook of HOOKS) {
     const entrypoint = entrypointOf(hook);
-    if (!loaded.entrypoints.has(entrypoint)) continue;
-    const judge = loaded.judgeOf(entrypoint);
-    handlers[hook] = ({ launch }) => {
-      const { allow, deny, warn } = judge(launch);
-      if (deny.length > 0) return { answer: "deny", reasons: deny, warnings: warn };
-      if (allow) return warn.length === 0 ? ALLOW : { answer: "allow", warnings: warn };
-      return { answer: "deny", reasons: [NOT_ALLOWED], warnings: warn };
-    };
+    if (!bundle.entrypoints.includes(entrypoint)) continue;
+    const judge = judgeOf(entrypoint);
+    handlers[hook] = ({ launch }) => judge(launch);
   }
   const module = Object.freeze({
     name,
     mayAllow: true,
-    hooks: Object.freeze(handlers),
+    // INVARIANT: only the stack calls them, and it knows open questions; see `ask` in hooks/registry.ts.
+    hooks: Object.freeze(handlers) as LaunchModule["hooks"],
     policy: Object.freeze({ name: bundle.name, sha256: bundle.sha256, revision: bundle.revision }),
   });
   return builtIn(module);
 }
-
-const NOT_ALLOWED = Object.freeze({
-  code: "not_allowed",
-  message: "the policy did not allow the launch, and gave no reason",
-});

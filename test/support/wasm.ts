@@ -8,7 +8,9 @@ export interface TinyOptions {
   /** The text that opa_eval answers, or the address that it claims one is at. */
   readonly result?: string | { readonly address: number };
   /** What opa_eval does before it answers. */
-  readonly evaluation?: "return" | "println" | "abort" | "unreachable" | "recurse" | "builtin";
+  readonly evaluation?: "return" | "loop" | "println" | "abort" | "unreachable" | "recurse" | "builtin";
+  /** The exports of texts that never return: a policy that loops while it is loaded. */
+  readonly endless?: "builtins" | "entrypoints";
   /** More imports than `env.memory`: functions from one i32 to nothing. */
   readonly imports?: readonly (readonly [module: string, name: string])[];
   readonly ownMemory?: boolean;
@@ -36,6 +38,9 @@ const named = (text: string): number[] => [...leb(bytesOf(text).length), ...byte
 const section = (id: number, body: readonly number[]): number[] => [id, ...leb(body.length), ...body];
 const constant = (value: number): number[] => [0x41, ...sleb(value)];
 
+/** loop; br 0; end */
+const LOOP = [0x03, 0x40, 0x0c, 0x00, 0x0b];
+
 /** A module with the exports of OPA's ABI, each function a constant: it parses nothing and evaluates nothing. */
 export function tinyOpaModule(options: TinyOptions = {}): Uint8Array<ArrayBuffer> {
   const { abi = [1, 3], builtins = "{}", entrypoints = '{"launch/decision":0}' } = options;
@@ -44,6 +49,10 @@ export function tinyOpaModule(options: TinyOptions = {}): Uint8Array<ArrayBuffer
     ...(evaluation === "println" || evaluation === "abort" ? [["env", `opa_${evaluation}`] as const] : []),
     ...(options.imports ?? []),
   ];
+  const text = (name: "builtins" | "entrypoints"): number[] => [
+    ...(options.endless === name ? LOOP : []),
+    ...constant(TEXT_AT[name]),
+  ];
   const first = functionImports.length + (evaluation === "builtin" ? 1 : 0);
   const own = [
     { name: "opa_malloc", parameters: 1, body: constant(60_000) },
@@ -51,14 +60,15 @@ export function tinyOpaModule(options: TinyOptions = {}): Uint8Array<ArrayBuffer
     { name: "opa_json_dump", parameters: 1, body: [0x20, 0] },
     { name: "opa_heap_ptr_get", parameters: 0, body: constant(50_000) },
     { name: "opa_heap_ptr_set", parameters: 1, body: constant(0) },
-    { name: "builtins", parameters: 0, body: constant(TEXT_AT.builtins) },
-    { name: "entrypoints", parameters: 0, body: constant(TEXT_AT.entrypoints) },
+    { name: "builtins", parameters: 0, body: text("builtins") },
+    { name: "entrypoints", parameters: 0, body: text("entrypoints") },
     {
       name: "opa_eval",
       parameters: 7,
       body: [
         ...{
           return: [],
+          loop: LOOP,
           println: [...constant(TEXT_AT.result), 0x10, 0],
           abort: [...constant(TEXT_AT.result), 0x10, 0],
           builtin: [...constant(0), ...constant(0), 0x10, first - 1, 0x1a],
