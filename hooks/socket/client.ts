@@ -171,6 +171,7 @@ class Client {
     signal: AbortSignal | undefined,
     resolve: (verdict: ClientVerdict) => void,
   ): void {
+    if (!(patienceMs > 0)) throw new WireError("malformed", `a deadline of ${patienceMs} ms, expected more than 0`);
     const toldMs = Math.max(1, Math.floor(patienceMs - Math.min(MAX_WAY_MS, patienceMs * WAY_SHARE)));
     const atOnce = this.#room() > 0;
     const out = atOnce ? this.#out : new Output();

@@ -35,11 +35,11 @@ export interface Trouble<Peer> {
   readonly peer: Peer | null;
 }
 
-/** Those who are one asker for the sake of fairness, and what they have been given in this slice of time. */
+/** Those who are one asker for the sake of fairness, and how many frames they were given since that round of turns. */
 export interface PeerGroup {
   readonly key: unknown;
   connections: number;
-  slice: number;
+  round: number;
   spent: number;
 }
 
@@ -55,7 +55,7 @@ export interface Host<Peer> {
   readonly now: () => number;
   readonly draining: () => boolean;
   /** How many frames the connection's peer may have done at once; 0: it has to wait for its turn. */
-  readonly budget: (group: PeerGroup, now: number) => number;
+  readonly budget: (group: PeerGroup) => number;
   readonly waitTurn: (connection: Connection<Peer>) => void;
   /** Have `flush` called when this tick is over. */
   readonly flushLater: (connection: Connection<Peer>) => void;
@@ -240,9 +240,8 @@ export class Connection<Peer> {
   #take(chunk: Buffer): void {
     if (this.#state === "over") return;
     this.#reader.push(chunk);
-    const now = this.#host.now();
-    if (this.#state !== "hello") this.#activeAt = now;
-    const budget = this.#host.budget(this.group, now);
+    if (this.#state !== "hello") this.#activeAt = this.#host.now();
+    const budget = this.#host.budget(this.group);
     if (budget === 0 || this.turn(budget)) {
       this.#pause();
       this.#account();

@@ -8,7 +8,7 @@
 import { LaunchError } from "../../engine/index.js";
 
 /** `u32 length | u8 type | u8 flags | u16 reserved`; the length counts these eight bytes too. */
-export const HEADER_BYTES = 8;
+const HEADER_BYTES = 8;
 /** No frame of version 1 may be longer. */
 export const MAX_FRAME_BYTES = 65_536;
 /** What every peer must be able to take; no message of version 1 as we write it is longer. */

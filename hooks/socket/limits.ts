@@ -10,7 +10,7 @@ export interface SocketLimits {
   readonly maxUnreadBytes: number;
   /** Bytes held for all connections together, in and out; beyond them, whoever holds most is cut. */
   readonly maxHeldBytes: number;
-  /** Frames of one peer that are dealt with before it is others' turn, and at most in one millisecond before it waits. */
+  /** Frames of one peer that are dealt with before it is others' turn. */
   readonly turnFrames: number;
   /** From connecting to the end of hello. */
   readonly handshakeMs: number;

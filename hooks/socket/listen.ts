@@ -41,6 +41,8 @@ export interface SocketPath {
 /** `sun_path` of `struct sockaddr_un` without its last zero. */
 const MAX_PATH_BYTES = 107;
 const PROBE_MS = 1000;
+/** Connections that may wait to be accepted; the kernel takes no more than net.core.somaxconn. */
+const BACKLOG = 4096;
 
 /**
  * Listens at a path.
@@ -54,7 +56,7 @@ export async function listenAt(server: Server, { path, mode, uid, gid }: SocketP
   try {
     const hidden = join(folder, "s");
     expectLength(hidden);
-    await listening(server, () => server.listen(hidden));
+    await listening(server, () => server.listen({ path: hidden, backlog: BACKLOG }));
     chmodSync(hidden, mode);
     if (uid !== undefined || gid !== undefined) chownSync(hidden, uid ?? -1, gid ?? -1);
     // Unlike rename(2), link(2) replaces nothing: of two who start at once, one is told.
@@ -74,7 +76,7 @@ export async function listenAt(server: Server, { path, mode, uid, gid }: SocketP
 /** Listens at a socket that was inherited, as from systemd. Its path stays whoever made it's. */
 export async function listenOn(server: Server, fd: number): Promise<() => void> {
   try {
-    await listening(server, () => server.listen({ fd }));
+    await listening(server, () => server.listen({ fd, backlog: BACKLOG }));
   } catch (error) {
     throw new ListenError("listen", `descriptor ${fd} is no unix socket to listen at: ${messageOf(error)}`);
   }

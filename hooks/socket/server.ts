@@ -107,6 +107,7 @@ class Listener<Peer> implements Host<Peer> {
   /** Accepted, and not yet known who it is. */
   readonly #strangers = new Map<Socket, number>();
   #immediate = false;
+  #rounds = 0;
   #heldBytes = 0;
   #draining = false;
   #sweeper: NodeJS.Timeout | null = null;
@@ -168,11 +169,10 @@ class Listener<Peer> implements Host<Peer> {
     reasons: [{ code, message: REASONS[code] }],
   });
 
-  readonly budget = (group: PeerGroup, now: number): number => {
+  readonly budget = (group: PeerGroup): number => {
     if (this.#turns.size > 0 && this.#turns.has(group.key)) return 0;
-    const slice = Math.floor(now);
-    if (group.slice !== slice) {
-      group.slice = slice;
+    if (group.round !== this.#rounds) {
+      group.round = this.#rounds;
       group.spent = 0;
     }
     return Math.max(0, this.limits.turnFrames - group.spent);
@@ -290,7 +290,7 @@ class Listener<Peer> implements Host<Peer> {
   }
 
   #groupOf(key: unknown): PeerGroup {
-    return this.#groups.get(key) ?? { key, connections: 0, slice: 0, spent: 0 };
+    return this.#groups.get(key) ?? { key, connections: 0, round: 0, spent: 0 };
   }
 
   #refuse(socket: Socket, { code, message }: WireError, peer: Peer | null, report = true): void {
@@ -311,6 +311,7 @@ class Listener<Peer> implements Host<Peer> {
   /** What was put off in this tick: one turn for each peer that waits, and then everything that was answered is written. */
   #round(): void {
     this.#immediate = false;
+    this.#rounds += 1;
     this.#turns.round((connection) => connection.turn(this.limits.turnFrames));
     for (const connection of this.#toFlush) connection.flush();
     this.#toFlush.clear();

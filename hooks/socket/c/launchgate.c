@@ -402,8 +402,8 @@ int lg_connect(lg_client *client, const char *path, int provision_fd, int timeou
     poll(NULL, 0, 5);
   }
   put(hello + HEADER + 8, LG_FRAME_BYTES, 4);
-  if (send_all(client->fd, hello, sizeof hello, provision_fd, until) != 0)
-    return fail(client, why, why_bytes, "the daemon does not listen to hello");
+  /* Where it fails, the daemon may have said why before it hung up. */
+  (void)send_all(client->fd, hello, sizeof hello, provision_fd, until);
   got = read_frame(client, &type, &body, &bytes, until);
   if (got == 0) return fail(client, why, why_bytes, "the daemon did not say hello in time");
   if (got == 1 && type == ERROR) return fail(client, why, why_bytes, "the daemon refuses this peer or version");

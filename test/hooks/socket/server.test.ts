@@ -4,16 +4,16 @@ import { spawn } from "node:child_process";
 import { existsSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect as connectSocket, createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { build } from "esbuild";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { connect } from "../../../hooks/socket/client.js";
-import type { Answer } from "../../../hooks/socket/connection.js";
 import type { WireErrorCode } from "../../../hooks/socket/frames.js";
-import type { WireRequest } from "../../../hooks/socket/request.js";
 import { createSocketServer, type SocketServerOptions } from "../../../hooks/socket/server.js";
 import { Turns } from "../../../hooks/socket/turns.js";
 import { putGoodbye, putHello, putPing, putResult } from "../../../hooks/socket/wire.js";
-import { Asker, freshPath, pause, serve, until, verdictOn } from "./server.js";
+import { ROOT } from "../../support/cli.js";
+import { Asker, freshPath, NOBODY, pause, serve, until, verdictOn } from "./server.js";
 import { DECISION_ID, REFUSALS, VECTORS, vector } from "./vectors.js";
 
 const EVEN = new Uint8Array(1808).fill(2);
@@ -371,7 +371,7 @@ describe("bounds", () => {
     );
     for (const { socket } of askers) socket.destroy();
     await until(() => server.stats().connections === 0);
-    expect(server.stats().held_bytes).toBe(0);
+    expect(server.stats()).toMatchObject(NOBODY);
   });
 });
 
@@ -404,31 +404,34 @@ describe("fairness", () => {
     expect(turns.has("a")).toBe(false);
   });
 
-  test("a quiet peer is answered while a noisy one has tens of thousands of requests waiting", async () => {
-    const busy = (request: WireRequest, _: number, answer: Answer): void => {
-      const end = performance.now() + 0.05;
-      while (performance.now() < end);
-      answer(verdictOn(request));
-    };
+  test("a quiet peer is answered while a noisy one has thousands of requests waiting", async () => {
     let peers = 0;
-    const noisyOrNot = () => {
-      peers += 1;
-      return { peer: peers, key: peers === 1 ? "quiet" : "noisy" };
-    };
-    const { path } = await serve({ decide: busy, peerOf: noisyOrNot });
+    let ofNoisy = 0;
+    const waitedFor: number[] = [];
+    let askedAt = 0;
+    const { path } = await serve({
+      peerOf: () => {
+        peers += 1;
+        return { peer: peers, key: peers === 1 ? "quiet" : "noisy" };
+      },
+      decide: (request, peer, answer) => {
+        if (peer === 1) waitedFor.push(ofNoisy - askedAt);
+        else ofNoisy += 1;
+        for (const end = performance.now() + 0.05; performance.now() < end; );
+        answer(verdictOn(request));
+      },
+    });
     const client = connect({ path, deadlineMs: 30_000 });
     expect((await client.decide({ sigstruct: EVEN })).decision).toBe("allow");
     const noisy = await Promise.all(Array.from({ length: 8 }, () => Asker.met(path)));
     for (const asker of noisy) for (let id = 1; id <= 2000; id += 1) asker.ask(id, EVEN);
     const counting = noisy.map((asker) => asker.verdicts(2000));
-    const waits: number[] = [];
     for (let at = 0; at < 20; at += 1) {
-      const began = performance.now();
+      askedAt = ofNoisy;
       expect((await client.decide({ sigstruct: EVEN })).decision).toBe("allow");
-      waits.push(performance.now() - began);
     }
-    // All that is waiting takes 800 ms; one turn of the noisy peer takes 3.
-    expect(waits.toSorted((a, b) => a - b)[10]).toBeLessThan(100);
+    // Of 16,000 that are waiting, a few turns of 64 go first, not the turns of eight connections.
+    expect(waitedFor.toSorted((a, b) => a - b)[10]).toBeLessThan(6 * 64);
     await Promise.all(counting);
     await client.close();
   });
@@ -455,7 +458,7 @@ describe("a thousand clients at once", () => {
     expect(server.stats()).toMatchObject({ connections: 1000, requests: 100_000, verdicts: 100_000, in_flight: 0 });
     await Promise.all(clients.map((client) => client.close()));
     await until(() => server.stats().connections === 0);
-    expect(server.stats().held_bytes).toBe(0);
+    expect(server.stats()).toMatchObject(NOBODY);
   });
 });
 
@@ -602,6 +605,44 @@ describe("the socket's place", () => {
     ["a descriptor that is no socket", { fd: 0 }, "listen"],
   ])("cannot be had: %s", async (_, options, code) => {
     await expect(createSocketServer({ ...plain, ...options })).rejects.toMatchObject({ code });
+  });
+
+  test("may be a descriptor that was inherited, as from systemd", async () => {
+    const path = freshPath();
+    const holder = createServer().listen(path);
+    await new Promise((resolve) => holder.once("listening", resolve));
+    const program = join(dirname(path), "inherits.mjs");
+    await build({
+      stdin: {
+        contents: `
+          import { createSocketServer } from ${JSON.stringify(join(ROOT, "hooks/socket/server.ts"))};
+          await createSocketServer({
+            fd: 3, peerOf: () => ({ peer: null }), generation: () => 9,
+            decide: (_request, _peer, answer) => answer({}),
+          });
+          console.log("ready");`,
+        resolveDir: ROOT,
+      },
+      outfile: program,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      logLevel: "silent",
+    });
+    const { fd } = (holder as unknown as { _handle: { fd: number } })._handle;
+    const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit", fd] });
+    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    // Moved out of the way, since its maker takes the path away at the end. From here on only the child accepts.
+    const moved = freshPath();
+    renameSync(path, moved);
+    await new Promise((resolve) => holder.close(resolve));
+    const asker = await Asker.met(moved);
+    asker.ask(1, EVEN);
+    expect(await asker.next()).toMatchObject({ verdict: { id: 1, generation: 9, reasons: [{ code: "internal" }] } });
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill();
+    await gone;
+    expect(existsSync(moved)).toBe(true);
   });
 
   test("that another has put in its stead meanwhile is not taken away at the end", async () => {

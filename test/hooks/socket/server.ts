@@ -10,7 +10,13 @@ import type { Answer, Trouble } from "../../../hooks/socket/connection.js";
 import { FrameReader, Output } from "../../../hooks/socket/frames.js";
 import type { SocketLimits } from "../../../hooks/socket/limits.js";
 import { putRequest, type WireRequest } from "../../../hooks/socket/request.js";
-import { createSocketServer, type SocketServer, type SocketServerOptions } from "../../../hooks/socket/server.js";
+import {
+  type Accepted,
+  createSocketServer,
+  type SocketServer,
+  type SocketServerOptions,
+  type SocketStats,
+} from "../../../hooks/socket/server.js";
 import {
   decodeMessage,
   type Message,
@@ -67,7 +73,7 @@ export async function serve(options: Options = {}): Promise<Served> {
   let peers = 0;
   const server = await createSocketServer<number>({
     path,
-    peerOf: () => {
+    peerOf: (): Accepted<number> => {
       peers += 1;
       return { peer: peers };
     },
@@ -166,6 +172,9 @@ export class Asker {
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** How many of what a server counts are left when nobody is there. */
+export const NOBODY: Partial<SocketStats> = { connections: 0, in_flight: 0, held_bytes: 0, waiting_peers: 0 };
 
 /** Waits until something is so, and fails where it never is. */
 export async function until(holds: () => boolean, ms = 5000): Promise<void> {
