@@ -463,6 +463,10 @@ class Client {
     if (asked === undefined) return;
     if (!this.#waiting.has(id)) this.#givenUp.add(id);
     this.#settle(asked, denial(id, code));
+    // A daemon that answers nothing any more leaves no room for more requests: only another connection can.
+    if (this.#socket !== null && this.#givenUp.size > 0 && this.#givenUp.size >= (this.#hello?.max_in_flight ?? 1)) {
+      this.#drop(this.#socket, "connection_lost", new WireError("timeout", "the daemon answers nothing any more"));
+    }
   }
 
   #settle(asked: Asked, verdict: ClientVerdict): void {

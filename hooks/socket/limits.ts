@@ -26,7 +26,7 @@ export interface SocketLimits {
 
 export const DEFAULT_LIMITS: SocketLimits = Object.freeze({
   maxConnections: 4096,
-  maxConnectionsPerPeer: 4096,
+  maxConnectionsPerPeer: 2048,
   maxInFlight: 1024,
   maxFrameBytes: 65_536,
   maxUnreadBytes: 1_048_576,

@@ -41,7 +41,11 @@ export interface SocketServerOptions<Peer> {
    * the peer, and is reported, not sent.
    */
   readonly peerOf: (socket: Socket) => Accepted<Peer> | Promise<Accepted<Peer>>;
-  /** Decides: `answer` once, now or later. Who throws has denied. The request's bytes are the server's: copy what is kept. */
+  /**
+   * Decides: `answer` once, now or later, but in the end: an unanswered request keeps its place, and a connection that is not
+   * read any further for want of places is not seen to be gone. Who throws has denied. The request's bytes are the server's:
+   * copy what is kept.
+   */
   readonly decide: (request: WireRequest, peer: Peer, answer: Answer) => void;
   /** The policy generation that hello and the server's own denials name. */
   readonly generation: () => number;

@@ -228,6 +228,16 @@ describe("a connection", () => {
     expect(verdicts.map(({ decision }) => decision).filter((decision) => decision === "allow").length).toBe(14);
   });
 
+  test("to a daemon that answers nothing any more is given up for another", async () => {
+    const { path, server } = await serve({ limits: { maxInFlight: 3 }, decide: () => {} });
+    const client = asking({ path, reconnect: { firstMs: 10, lastMs: 20 } });
+    const verdicts = await Promise.all(
+      Array.from({ length: 3 }, () => client.decide({ sigstruct: EVEN }, { deadlineMs: 100 })),
+    );
+    for (const verdict of verdicts) expect(verdict).toMatchObject(denial("client_deadline"));
+    await until(() => server.stats().accepted === 2);
+  });
+
   test("that is closed denies what is open and what comes", async () => {
     const { path, server } = await serve({ decide: () => {} });
     const client = asking({ path });

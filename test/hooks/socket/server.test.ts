@@ -77,6 +77,26 @@ describe("a conversation", () => {
     expect([...(await asker.verdicts(1))]).toEqual([[2, "allow"]]);
   });
 
+  test("verdicts of one tick are written at once", async () => {
+    const waiting: (() => void)[] = [];
+    const { path } = await serve({
+      decide: (request, _, answer) => {
+        const verdict = verdictOn(request);
+        waiting.push(() => answer(verdict));
+      },
+    });
+    const asker = await Asker.met(path);
+    for (let id = 1; id <= 50; id += 1) asker.ask(id, EVEN);
+    await until(() => waiting.length === 50);
+    let pieces = 0;
+    asker.socket.on("data", () => {
+      pieces += 1;
+    });
+    for (const answer of waiting) answer();
+    await asker.verdicts(50);
+    expect(pieces).toBe(1);
+  });
+
   test("a revocation reaches everybody", async () => {
     const { path, server } = await serve();
     const askers = await Promise.all([Asker.met(path), Asker.met(path)]);
