@@ -81,7 +81,11 @@ const copyGenerated = () => cpSync(generated, at("dist", "engine", "generated"),
 async function bundleForStart() {
   await build({
     absWorkingDir: root,
-    entryPoints: { "cli/main": "dist/cli/main.js", "hooks/index": "dist/hooks/index.js" },
+    entryPoints: {
+      "cli/main": "dist/cli/main.js",
+      "hooks/index": "dist/hooks/index.js",
+      "workers/audit-writer": "dist/hooks/audit/writer.js",
+    },
     outdir: "dist",
     chunkNames: "chunks/[name]-[hash]",
     allowOverwrite: true,
