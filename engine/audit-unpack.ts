@@ -6,13 +6,13 @@
  * signature behind a denial.
  */
 
+import { hash } from "node:crypto";
 import { auditIdentity } from "./audit.js";
 import { FLAG, ID_BYTES, ITEM, METRICS_AT, SIGSTRUCT_SLOTS, SLOTS_AT, TEXT_SLOTS } from "./audit-pack.js";
 import { bytesText, eventText } from "./audit-text.js";
 import type { PolicyIdentity } from "./decision.js";
 import { entrypointOf } from "./entrypoints.js";
 import { HOOKS, type HookName } from "./event.js";
-import { sha256Hex } from "./policy/canonical.js";
 import { Recent, type SeenSigstruct } from "./recent.js";
 import type { SignatureCheck } from "./request.js";
 import { SIGSTRUCT_SIZE } from "./sgx/sigstruct.js";
@@ -71,7 +71,7 @@ class SigstructPiece {
   }
 
   get sha256(): string {
-    this.#sha256 ??= this.bytes === null ? "null" : `"${sha256Hex(this.bytes)}"`;
+    this.#sha256 ??= this.bytes === null ? "null" : `"${hash("sha256", this.bytes)}"`;
     return this.#sha256;
   }
 
@@ -194,11 +194,11 @@ export class Unpacker {
     const timestamp = hook === null ? "null" : `"${new Date(time * 1000).toISOString()}"`;
     return (
       `{"kind":"decision","decision_id":"${decisionId}","timestamp":${timestamp},"path":${path},"input":${input},` +
-      `"event_sha256":${hook === null ? "null" : `"${sha256Hex(input)}"`},"result":{"decision_id":"${decisionId}",` +
+      `"event_sha256":${hook === null ? "null" : `"${hash("sha256", input)}"`},"result":{"decision_id":"${decisionId}",` +
       `"time":${hook === null ? "null" : time},"hook":${hook === null ? "null" : `"${hook}"`},` +
       `"decision":"${allow ? "allow" : "deny"}","reasons":${reasons.text},"warnings":${piece(6).text},` +
       `"would_deny":${wouldDeny},"errno":${allow ? 0 : 13},"einit_error":${allow ? 0 : 16},` +
-      `"sigstruct_sha256":${sigstruct.sha256},"token_sha256":${token === null ? "null" : `"${sha256Hex(token)}"`},` +
+      `"sigstruct_sha256":${sigstruct.sha256},"token_sha256":${token === null ? "null" : `"${hash("sha256", token)}"`},` +
       `"policy":${policy.text},"generation":${view.getFloat64(from + 20, true)}},"bundles":${policy.bundles},` +
       `"metrics":${this.#metrics(view, from)},"identity":${sigstruct.identity(!allow && this.#verifyDenials)},` +
       `"module":${reasons.module},"mode":"${wouldDeny === "[]" ? "enforcing" : "permissive"}"` +

@@ -9,7 +9,7 @@ import { entrypointOf } from "./entrypoints.js";
 import { eventToJson, type LaunchEventJson, TakenEvent } from "./event.js";
 import type { Judged } from "./launch.js";
 import { sha256Hex } from "./policy/canonical.js";
-import type { SeenSigstruct } from "./recent.js";
+import { type SeenSigstruct, WORD } from "./recent.js";
 import type { SignatureCheck, SignatureStatus } from "./request.js";
 
 /** Who was judged. Before EINIT has succeeded all of it is the launcher's claim, unless `signature` is `valid`. */
@@ -92,12 +92,13 @@ function canonicalEvent(event: TakenEvent): string {
 /** Whose launch it was, as far as its SIGSTRUCT says; its signature is looked at only where `verify` says so. */
 export function auditIdentity(seen: SeenSigstruct | null, verify: boolean): AuditIdentity {
   if (seen === null) return NOBODY;
-  const { isvprodid, isvsvn } = seen.decode();
+  // ISVPRODID and ISVSVN are the halves of one word.
+  const isv = seen.words[WORD.isv] as number;
   return {
     mrsigner: seen.signer.mrsigner,
     mrenclave: seen.mrenclave,
-    isvprodid,
-    isvsvn,
+    isvprodid: isv & 0xffff,
+    isvsvn: isv >>> 16,
     signature: verify ? seen.signature : "unchecked",
   };
 }
