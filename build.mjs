@@ -96,8 +96,14 @@ async function bundleForStart() {
     chunkNames: "chunks/[name]-[hash]",
     splitting: true,
   });
-  // A thread starts from one file of its own, with nothing in it that only the others need.
-  await build({ ...packed, entryPoints: { "workers/evaluator": "dist/hooks/guarded/evaluator.js" } });
+  // Threads start from one file each, with nothing in it that only the others need.
+  await build({
+    ...packed,
+    entryPoints: {
+      "workers/evaluator": "dist/hooks/guarded/evaluator.js",
+      "workers/audit-writer": "dist/hooks/audit/writer.js",
+    },
+  });
 }
 
 function packing() {

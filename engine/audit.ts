@@ -3,11 +3,13 @@
  * (policies/schema/audit.schema.json). `input` is the whole LaunchEvent, so nothing else is needed to decide again.
  */
 
+import { bytesText, eventText, grantsText, originText, platformText, quoted, secsText } from "./audit-text.js";
 import type { DecisionJson } from "./decision.js";
 import { entrypointOf } from "./entrypoints.js";
 import { eventToJson, type LaunchEventJson, TakenEvent } from "./event.js";
 import type { Judged } from "./launch.js";
-import type { SeenSigstruct } from "./recent.js";
+import { sha256Hex } from "./policy/canonical.js";
+import { type SeenSigstruct, WORD } from "./recent.js";
 import type { SignatureCheck, SignatureStatus } from "./request.js";
 
 /** Who was judged. Before EINIT has succeeded all of it is the launcher's claim, unless `signature` is `valid`. */
@@ -27,6 +29,8 @@ export interface AuditRecord {
   readonly path: string | null;
   /** The LaunchEvent; null where what was handed in was none. */
   readonly input: LaunchEventJson | null;
+  /** SHA-256 of `input` in the form of RFC 8785, 64 hex digits; a lone surrogate in it as JSON.stringify writes it. */
+  readonly event_sha256: string | null;
   readonly result: DecisionJson;
   readonly bundles: Readonly<Record<string, { readonly revision: string; readonly sha256: string }>>;
   /** Nanoseconds by OPA's names, as far as whoever asked has measured. */
@@ -60,23 +64,41 @@ export function auditRecord(
     timestamp: decision.time === null ? null : new Date(decision.time * 1000).toISOString(),
     path: decision.hook === null ? null : entrypointOf(decision.hook),
     input: event === null ? null : eventToJson(event),
+    event_sha256: event === null ? null : sha256Hex(canonicalEvent(event)),
     result: decision.toJSON(),
     bundles: Object.fromEntries(decision.policy.map(({ name, revision, sha256 }) => [name, { revision, sha256 }])),
     metrics: options.metrics ?? {},
-    identity: identityOf(event === null ? null : TakenEvent.seenOf(event), verify),
+    identity: auditIdentity(event === null ? null : TakenEvent.seenOf(event), verify),
     module: decision.reasons[0]?.module ?? null,
     mode: decision.would_deny.length > 0 ? "permissive" : "enforcing",
   };
 }
 
-function identityOf(seen: SeenSigstruct | null, verify: boolean): AuditIdentity {
+function canonicalEvent(event: TakenEvent): string {
+  const { hook, id, time, deadline_ms, synthetic, origin, platform, grants, secs } = event;
+  const { sigstruct, token } = TakenEvent.bytesOf(event);
+  return eventText(
+    { hook, id: quoted(id), time, deadline_ms, synthetic, token: bytesText(token) },
+    {
+      origin: originText(origin),
+      platform: platformText(platform),
+      grants: grantsText(grants),
+      secs: secs === null ? "null" : secsText(secs),
+      sigstruct: bytesText(sigstruct),
+    },
+  );
+}
+
+/** Whose launch it was, as far as its SIGSTRUCT says; its signature is looked at only where `verify` says so. */
+export function auditIdentity(seen: SeenSigstruct | null, verify: boolean): AuditIdentity {
   if (seen === null) return NOBODY;
-  const { isvprodid, isvsvn } = seen.decode();
+  // ISVPRODID and ISVSVN are the halves of one word.
+  const isv = seen.words[WORD.isv] as number;
   return {
     mrsigner: seen.signer.mrsigner,
     mrenclave: seen.mrenclave,
-    isvprodid,
-    isvsvn,
+    isvprodid: isv & 0xffff,
+    isvsvn: isv >>> 16,
     signature: verify ? seen.signature : "unchecked",
   };
 }

@@ -29,7 +29,12 @@ export { compareRevisions } from "./policies/revision.js";
 export type { PolicySource, Verification } from "./policies/sources.js";
 export type { WatchOptions } from "./policies/watch.js";
 export { type Gate, type PolicyLaunchModule, Registry, type StackOptions } from "./registry.js";
-export { type ClientOptions, connect, type DecideOptions, type LaunchgateClient } from "./socket/client.js";
+export {
+  type ClientOptions,
+  connect,
+  type DecideOptions as AskOptions,
+  type LaunchgateClient,
+} from "./socket/client.js";
 export { CLIENT_REASONS, type ClientReasonCode, type ClientVerdict } from "./socket/client-verdict.js";
 export type { Claims, LaunchRequest } from "./socket/request.js";
 export type { WireReason, WireResult, WireVerdict } from "./socket/wire.js";
