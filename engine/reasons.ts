@@ -34,9 +34,8 @@ export const REASONS = {
   lockdown_key_is_public: "Lockdown is on, and the private half of the signing key is public.",
   lockdown_einittokenkey: "Lockdown is on, and EINITTOKENKEY is on or possibly on.",
   // the daemon
-  shutting_down: "Launchgate is shutting down and allows nothing any more.",
+  shutting_down: "Launchgate is closed, or closing, and allows nothing any more.",
   // anything else
-  shutting_down: "The gate is closed and takes no more launches.",
   internal: "Launchgate failed while deciding.",
 } as const;
 
