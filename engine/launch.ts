@@ -51,9 +51,8 @@ export interface Judged {
  * Nobody waits here: where a question is open, that is a denial `evaluator_failed` of the module that asked it.
  */
 export function decide(given: unknown, judge: Judge): Judged {
-  let judged = begin(given, judge);
-  while (judged instanceof Suspended) judged = judged.resume(nobody());
-  return judged;
+  const judged = begin(given, judge);
+  return judged instanceof Suspended ? unanswered(judged) : judged;
 }
 
 /** `decide` for those who can wait: what is judged at once, or an event that is suspended until its question has an answer. */
@@ -61,10 +60,19 @@ export function begin(given: unknown, judge: Judge): Judged | Suspended {
   let event: TakenEvent | null = null;
   try {
     event = takeQuickly(given, judge.recent) ?? takeEvent(given, judge.recent);
-    return reached(judge.walk(decodeLaunch(event, judge.signatureCheck)), event, judge);
+    const walk = judge.walk(decodeLaunch(event, judge.signatureCheck));
+    if (walk instanceof StoppedWalk) return new Suspended(event, walk, judge);
+    const { verdict, opinions } = walk;
+    return { event, opinions, decision: new Decision(verdict, event, judge) };
   } catch (error) {
     return failed(error, event, judge);
   }
+}
+
+function unanswered(suspended: Suspended): Judged {
+  let judged: Judged | Suspended = suspended;
+  while (judged instanceof Suspended) judged = judged.resume(nobody());
+  return judged;
 }
 
 /** An event whose judge waits for an answer. The event, the judge and what was said so far are fixed. */
@@ -86,17 +94,14 @@ export class Suspended {
   /** Goes on with what became of the question: to the decision, or to the next question. To be called once. Never throws. */
   resume(outcome: Outcome): Judged | Suspended {
     try {
-      return reached(this.#walk.resume(outcome), this.event, this.#judge);
+      const walk = this.#walk.resume(outcome);
+      if (walk instanceof StoppedWalk) return new Suspended(this.event, walk, this.#judge);
+      const { verdict, opinions } = walk;
+      return { event: this.event, opinions, decision: new Decision(verdict, this.event, this.#judge) };
     } catch (error) {
       return failed(error, this.event, this.#judge);
     }
   }
-}
-
-function reached(walk: Walk | StoppedWalk, event: TakenEvent, judge: Judge): Judged | Suspended {
-  if (walk instanceof StoppedWalk) return new Suspended(event, walk, judge);
-  const { verdict, opinions } = walk;
-  return { event, opinions, decision: new Decision(verdict, event, judge) };
 }
 
 function failed(error: unknown, event: TakenEvent | null, judge: Judge): Judged {

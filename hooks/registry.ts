@@ -227,39 +227,37 @@ function usualOpinion({ mayAllow, handler, allows, passes }: Step): Opinion {
 }
 
 function walk(whole: Steps, launch: Launch): Walk | StoppedWalk {
+  const { steps, foreign, usual } = whole;
   const call = new Call(launch);
-  if (whole.foreign) freezeShown(call);
-  return walkOn(whole, call, 0, null, null);
+  if (foreign) freezeShown(call);
+  for (let at = 0; at < steps.length; at += 1) {
+    const opinion = ask(steps[at] as Step, call);
+    if (opinion !== usual.opinions[at]) return walkOn(whole, call, at, opinion, usual.opinions.slice(0, at));
+  }
+  return usual;
 }
 
-/**
- * From the step `at`, whose opinion is `given` where it is known already. `opinions`: of the steps before, null where they
- * said what they usually say.
- */
+/** Goes on at the step `from`, which has said `given`; `opinions` are those of the steps before. */
 function walkOn(
   whole: Steps,
   call: Call,
   from: number,
-  given: Opinion | null,
-  before: Opinion[] | null,
+  given: Opinion | OpenQuestion,
+  opinions: Opinion[],
 ): Walk | StoppedWalk {
-  const { steps, usual, fallback } = whole;
-  let opinions = before;
-  for (let at = from; at < steps.length; at += 1) {
+  const { steps, fallback } = whole;
+  let opinion = given;
+  for (let at = from; ; ) {
     const step = steps[at] as Step;
-    const opinion = at === from && given !== null ? given : ask(step, call);
-    if (opinions === null) {
-      if (opinion === usual.opinions[at]) continue;
-      opinions = usual.opinions.slice(0, at);
-    }
     if (opinion instanceof OpenQuestion) {
-      const said = opinions;
-      return new StoppedWalk(opinion, (outcome) => walkOn(whole, call, at, opinionFrom(step, outcome), said));
+      return new StoppedWalk(opinion, (outcome) => walkOn(whole, call, at, opinionFrom(step, outcome), opinions));
     }
     opinions.push(opinion);
-    if (opinion.answer === "deny" && !opinion.permissive) break;
+    at += 1;
+    if ((opinion.answer === "deny" && !opinion.permissive) || at === steps.length) break;
+    opinion = ask(steps[at] as Step, call);
   }
-  return opinions === null ? usual : { verdict: combine(opinions, fallback), opinions };
+  return { verdict: combine(opinions, fallback), opinions };
 }
 
 /** What a module can see is what was judged, and stays it. Bytes are shown as copies. */
@@ -291,6 +289,8 @@ function ask(step: Step, call: Call): Opinion | OpenQuestion {
   if (handler === null) return step.passes;
   try {
     const answer = handler(call);
+    if (answer === PASS) return step.passes;
+    if (answer === ALLOW && step.mayAllow) return step.allows;
     return answer instanceof OpenQuestion ? answer : opinionOf(step, answer);
   } catch (error) {
     return denial(step, failure(error, step.name));
@@ -301,15 +301,14 @@ function ask(step: Step, call: Call): Opinion | OpenQuestion {
 function opinionFrom(step: Step, outcome: Outcome): Opinion {
   try {
     if (outcome instanceof EvaluationError) throw outcome;
-    return opinionOf(step, answerOf(outcome));
+    const answer = answerOf(outcome);
+    return answer === ALLOW && step.mayAllow ? step.allows : opinionOf(step, answer);
   } catch (error) {
     return denial(step, failure(error, step.name));
   }
 }
 
 function opinionOf(step: Step, answer: unknown): Opinion {
-  if (answer === PASS) return step.passes;
-  if (answer === ALLOW && step.mayAllow) return step.allows;
   const { name, mayAllow, permissive } = step;
   const said = readAnswer(answer, name);
   if (said === null) return denial(step, reason("module_result", name));

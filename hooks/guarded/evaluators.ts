@@ -98,14 +98,14 @@ export class Evaluators {
   static async start(policies: readonly EvaluatorParts[], limits: EvaluatorLimits): Promise<Evaluators> {
     const evaluators = new Evaluators(policies, limits);
     if (policies.length === 0) return evaluators;
-    const seats = Array.from({ length: limits.evaluators + 1 }, () => evaluators.#takeSeat());
     try {
-      await Promise.all(seats.map(({ thread }) => thread.ready));
+      for (let count = 0; count <= limits.evaluators; count += 1) evaluators.#takeSeat();
+      await Promise.all([...evaluators.#seats].map(({ thread }) => thread.ready));
     } catch (error) {
       await evaluators.close();
       throw error;
     }
-    for (const seat of seats) evaluators.#seatIsReady(seat);
+    for (const seat of evaluators.#seats) evaluators.#seatIsReady(seat);
     return evaluators;
   }
 

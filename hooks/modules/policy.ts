@@ -8,7 +8,6 @@ import {
   entrypointOf,
   HOOKS,
   type HookName,
-  type Launch,
   type PolicyBundle,
   type PolicyLimits,
 } from "../../engine/index.js";
@@ -27,7 +26,7 @@ export function policy(bundle: PolicyBundle, name = "policy", limits: PolicyLimi
   const loaded = createPolicy(bundle, limits);
   return moduleOf(bundle, name, (entrypoint) => {
     const judge = loaded.judgeOf(entrypoint);
-    return (launch) => answerOf(judge(launch));
+    return ({ launch }) => answerOf(judge(launch));
   });
 }
 
@@ -44,7 +43,7 @@ export function guardedPolicy(
   const names = new Names(bundle.data);
   return moduleOf(bundle, name, (entrypoint) => {
     const questions = new Questions(bundle, entrypoint, names);
-    return (launch) => {
+    return ({ launch }) => {
       const before = questions.find(launch);
       if (before === null) return new OpenQuestion(number, questions, launch);
       remembered();
@@ -53,17 +52,13 @@ export function guardedPolicy(
   });
 }
 
-function moduleOf(
-  bundle: PolicyBundle,
-  name: string,
-  judgeOf: (entrypoint: string) => (launch: Launch) => ModuleAnswer | OpenQuestion,
-): PolicyLaunchModule {
-  const handlers: Partial<Record<HookName, (call: HookCall) => ModuleAnswer | OpenQuestion>> = {};
+type Handler = (call: HookCall) => ModuleAnswer | OpenQuestion;
+
+function moduleOf(bundle: PolicyBundle, name: string, handlerOf: (entrypoint: string) => Handler): PolicyLaunchModule {
+  const handlers: Partial<Record<HookName, Handler>> = {};
   for (const hook of HOOKS) {
     const entrypoint = entrypointOf(hook);
-    if (!bundle.entrypoints.includes(entrypoint)) continue;
-    const judge = judgeOf(entrypoint);
-    handlers[hook] = ({ launch }) => judge(launch);
+    if (bundle.entrypoints.includes(entrypoint)) handlers[hook] = handlerOf(entrypoint);
   }
   const module = Object.freeze({
     name,
