@@ -47,7 +47,7 @@ interface SideFacts {
 
 const RESULTS: readonly Comparison["result"][] = ["identical", "resigned", "different"];
 
-export const RESULT_WORDS: Readonly<Record<Comparison["result"], string>> = {
+const RESULT_WORDS: Readonly<Record<Comparison["result"], string>> = {
   identical: "identical",
   resigned: "the same enclave, signed otherwise",
   different: "different",
@@ -108,24 +108,36 @@ export function diffReport(
   const { counts, comparisons } = document;
   return {
     command: "diff",
-    title: comparisons.map(({ before, after }) => `${before.name} → ${after.name}`).join(", "),
+    title: `${whatOf(comparisons)}: ${RESULT_WORDS[document.result]}`,
     startedAt: run.startedAt,
     durationMs: run.durationMs,
     policies: [],
     suites: [{ name: "diff", cases: comparisons.map((pair) => caseOf(pair, run.mustBeSame)) }],
     matrices: [],
-    facts: [
-      { name: "result", value: RESULT_WORDS[document.result] },
-      ...Object.entries(counts).map(([name, value]) => ({ name, value: String(value) })),
-    ],
+    facts: [{ name: "changes", value: changesText(counts) }],
     rules: RULES,
     document: JSON.parse(JSON.stringify(document)),
   };
 }
 
+function whatOf(comparisons: readonly ComparedPair[]): string {
+  const [first, second] = comparisons;
+  if (first === undefined) return "nothing";
+  const { before, after } = first;
+  return second === undefined
+    ? `${before.name} → ${after.name}`
+    : `${comparisons.length} enclaves in ${before.file} → ${after.file}`;
+}
+
+/** `2 weaker, 1 neutral`. */
+function changesText(counts: DiffDocument["counts"]): string {
+  const found = Object.entries(counts).filter(([, count]) => count > 0);
+  return found.length === 0 ? "none" : found.map(([weight, count]) => `${count} ${weight}`).join(", ");
+}
+
 function caseOf(pair: ComparedPair, mustBeSame: boolean): ReportCase {
   const { before, after, result, changes } = pair;
-  const findings = [...(mustBeSame && result !== "identical" ? [differs(pair)] : []), ...changes.flatMap(weakening)];
+  const findings = [...(mustBeSame && result !== "identical" ? [differs(pair)] : []), ...weakening(changes)];
   return {
     name: `${before.name} → ${after.name}`,
     file: after.file,
@@ -149,10 +161,12 @@ function differs({ before, after, result, changes }: ComparedPair): ReportFindin
   return finding("enclave_differs", "error", what);
 }
 
-function weakening({ field, before, after, meaning, weight }: SigstructChange): readonly ReportFinding[] {
-  if (weight !== "weaker") return [];
-  const change = `${field} ${before ?? "absent"} → ${after ?? "absent"}`;
-  return [finding("enclave_weaker", "warning", meaning === null ? change : `${change}: ${meaning}`)];
+/** What each of the changes means stands beside the change. */
+function weakening(changes: readonly SigstructChange[]): readonly ReportFinding[] {
+  const weaker = changes.filter(({ weight }) => weight === "weaker");
+  if (weaker.length === 0) return [];
+  const said = weaker.map(({ field, before, after }) => `${field} ${before ?? "absent"} → ${after ?? "absent"}`);
+  return [finding("enclave_weaker", "warning", `guards less than before: ${said.join(", ")}`)];
 }
 
 function finding(code: string, level: ReportFinding["level"], message: string): ReportFinding {

@@ -28,11 +28,11 @@ export function replayReport(given: ReplayReportGiven): Report {
   const broken = brokenSuite(replay, skipInvalid);
   return {
     command: "replay",
-    title: headline(replay),
+    title: `${headline(replay)}: ${changesText(replay)}`,
     startedAt,
     durationMs,
     policies: replay.policies,
-    suites: [...changed, unchanged(replay), ...(broken === null ? [] : [broken]), ...gateSuite(gates)],
+    suites: [...changed, ...unchangedSuite(replay), ...(broken === null ? [] : [broken]), ...gateSuite(gates)],
     matrices: [
       matrixOf("by origin", replay.by_origin, failing),
       matrixOf("by signer", replay.by_signer, failing),
@@ -41,10 +41,12 @@ export function replayReport(given: ReplayReportGiven): Report {
     ].filter(({ rows }) => rows.length > 0),
     facts: [
       { name: "logs", value: replay.logs.join(", ") },
-      { name: "records", value: String(replay.summary.records) },
-      ...Object.entries(replay.counts).map(([name, count]) => ({ name, value: String(count) })),
-      { name: "filtered out", value: String(replay.summary.filtered) },
-      { name: "broken lines", value: String(replay.summary.broken) },
+      { name: "records", value: replay.summary.records.toLocaleString("en") },
+      ...COUNTS.map((name) => ({ name: COUNT_WORDS[name], count: replay.counts[name] }))
+        .concat({ name: "filtered out", count: replay.summary.filtered })
+        .concat({ name: "broken lines", count: replay.summary.broken })
+        .filter(({ count }) => count > 0)
+        .map(({ name, count }) => ({ name, value: count.toLocaleString("en") })),
     ],
     rules: rulesOf(replay, policies),
     document: replayDocument(replay, gates),
@@ -55,6 +57,21 @@ export function replayReport(given: ReplayReportGiven): Report {
 function replayDocument(replay: Replay, gates: readonly GateResult[]): JsonValue {
   // INVARIANT: both are plain data, made of texts, numbers and null.
   return { ...replay, gates } as unknown as JsonValue;
+}
+
+const COUNT_WORDS: Readonly<Record<keyof Replay["counts"], string>> = {
+  same: "the same",
+  ...CHANGE_WORDS,
+  new: "without a recorded decision",
+  without_event: "denials of what was no event",
+};
+const COUNTS = Object.keys(COUNT_WORDS) as readonly (keyof Replay["counts"])[];
+
+/** `3 allow → deny, 1 deny → allow`. */
+function changesText({ counts }: Replay): string {
+  const found = CHANGES.filter((change) => counts[change] > 0);
+  if (found.length === 0) return "nothing changes";
+  return found.map((change) => `${counts[change].toLocaleString("en")} ${CHANGE_WORDS[change]}`).join(", ");
 }
 
 function suiteOf(change: Change, { changes, changes_others }: Replay, fails: boolean): ReportSuite {
@@ -70,7 +87,9 @@ function caseOf(group: ChangedGroup, at: number, fails: boolean): ReportCase {
   const [example] = examples;
   const level = fails ? "error" : change === "reasons_changed" ? "note" : "warning";
   const codes = change === "deny_to_allow" ? before : after;
-  const message = `${plural(records, "record")}: ${CHANGE_WORDS[change]}, ${whyText(group)}`;
+  const said = `${plural(records, "record")}: ${CHANGE_WORDS[change]}`;
+  // The finding's own code says why it is denied now.
+  const message = change === "allow_to_deny" ? said : `${said}, ${whyText(group)}`;
   return {
     name: `${at + 1}. ${whoText(group)}: ${whyText(group)}`,
     file: example?.file ?? null,
@@ -114,9 +133,10 @@ function plainCase(name: string, status: CaseStatus): ReportCase {
   return { name, file: null, line: null, status, findings: [], facts: [], changes: [], durationMs: null };
 }
 
-function unchanged({ counts, new: fresh }: Replay): ReportSuite {
+/** What nobody has counted is no case that passes. */
+function unchangedSuite({ counts, new: fresh }: Replay): readonly ReportSuite[] {
   const cases = [
-    plainCase(`${plural(counts.same, "record")} with the same decision`, "pass"),
+    ...(counts.same === 0 ? [] : [plainCase(`${plural(counts.same, "record")} with the same decision`, "pass")]),
     ...(counts.new === 0
       ? []
       : [
@@ -129,7 +149,7 @@ function unchanged({ counts, new: fresh }: Replay): ReportSuite {
       ? []
       : [plainCase(`${plural(counts.without_event, "denial")} of what was no event`, "skip")]),
   ];
-  return { name: "unchanged", cases };
+  return cases.length === 0 ? [] : [{ name: "unchanged", cases }];
 }
 
 function brokenSuite({ summary: { broken, shown } }: Replay, skipInvalid: number): ReportSuite | null {
@@ -138,7 +158,7 @@ function brokenSuite({ summary: { broken, shown } }: Replay, skipInvalid: number
   const cases = shown.map(({ file, line, why }): ReportCase => {
     const finding = { code: "broken_line", message: why, why: null, fix: null, exception: null } as const;
     const level = status === "error" ? "error" : "warning";
-    return { ...plainCase(`line ${line} of ${file}`, status), file, line, findings: [{ ...finding, level }] };
+    return { ...plainCase(`${file}:${line}`, status), file, line, findings: [{ ...finding, level }] };
   });
   const rest = broken - shown.length;
   return {
@@ -160,15 +180,18 @@ function gateSuite(gates: readonly GateResult[]): readonly ReportSuite[] {
 const COLUMNS = ["same", "allow_to_deny", "deny_to_allow", "reasons_changed", "new"] as const;
 const MAX_MATRIX_ROWS = 200;
 
+/** Without the columns that hold nothing but zeros. */
 function matrixOf(title: string, { rows, others }: GroupTable, failing: ReadonlySet<Change>): ReportMatrix {
   const all = [...rows.slice(0, MAX_MATRIX_ROWS), ...(others === null ? [] : [{ ...others, name: "others" }])];
+  const counted = [...rows, ...(others === null ? [] : [others])];
+  const columns = COLUMNS.filter((column) => column === "same" || counted.some(({ counts }) => counts[column] > 0));
   const hidden = rows.length - MAX_MATRIX_ROWS;
   return {
     title: hidden > 0 ? `${title} (the first ${MAX_MATRIX_ROWS} of ${rows.length})` : title,
-    columns: COLUMNS.map((column) => column.replaceAll("_", " ")),
+    columns: columns.map((column) => (column === "new" ? column : COUNT_WORDS[column])),
     rows: all.map(({ name, counts }) => ({
       name,
-      cells: COLUMNS.map((column) => ({
+      cells: columns.map((column) => ({
         status: cellStatus(column, counts[column], failing),
         text: counts[column].toLocaleString("en"),
         details: [],

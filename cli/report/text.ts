@@ -29,13 +29,16 @@ type Paint = (text: string) => string;
 export function textReport(report: Report, view: View): string {
   const counts = countsOf(report);
   const brief = counts.status.pass > MAX_PASSES;
+  const quiet = brief ? report.suites.filter(isQuiet) : [];
+  const loud = report.suites.filter((suite) => !quiet.includes(suite));
   const verdict = verdictOf(counts);
   const { colours } = view;
   const command = `launchgate ${report.command}  `;
   const end = `${sentence(counts)} (${duration(report.durationMs)})`;
   const blocks = [
     hanging(report.title, colours.bold(command), command.length, view),
-    ...report.suites.map((suite) => suiteLines(suite, brief, view)),
+    ...loud.map((suite) => suiteLines(suite, { brief, named: !isOnly(suite, report) }, view)),
+    quiet.map((suite) => quietLine(suite, { named: !isOnly(suite, report) }, view)),
     ...report.matrices.map((matrix) => matrixLines(matrix, view)),
     factLines([...report.facts, ...policyFacts(report)], "  ", view),
     verdict === null ? [end] : hanging(end, `${label(verdict, view)}  `, LABEL_WIDTH + 2, view),
@@ -47,15 +50,36 @@ export function textReport(report: Report, view: View): string {
     .join("\n")}\n`;
 }
 
-function suiteLines({ name, cases }: ReportSuite, brief: boolean, view: View): readonly string[] {
+/** Whether its name says no more than the first line does. */
+function isOnly({ name }: ReportSuite, { command, suites }: Report): boolean {
+  return suites.length === 1 && name === command;
+}
+
+function suiteLines(
+  { name, cases }: ReportSuite,
+  { brief, named }: { readonly brief: boolean; readonly named: boolean },
+  view: View,
+): readonly string[] {
   const listed = brief ? cases.filter((one) => !isPlainPass(one)) : cases;
   const passed = cases.length - listed.length;
   return [
-    view.colours.bold(oneLine(name)),
+    ...(named ? [view.colours.bold(oneLine(name))] : []),
     ...(cases.length === 0 ? ["  no cases"] : []),
     ...listed.flatMap((one) => caseLines(one, view)),
-    ...(passed === 0 ? [] : [`  ${label("pass", view)}  ${plural(passed, "case")} with nothing to say, not listed`]),
+    ...(passed === 0 ? [] : [`  ${label("pass", view)}  ${unlisted(passed)}`]),
   ];
+}
+
+function isQuiet({ cases }: ReportSuite): boolean {
+  return cases.length > 0 && cases.every(isPlainPass);
+}
+
+function quietLine({ name, cases }: ReportSuite, { named }: { readonly named: boolean }, view: View): string {
+  return `  ${label("pass", view)}  ${named ? `${oneLine(name)}: ` : ""}${unlisted(cases.length)}`;
+}
+
+function unlisted(passed: number): string {
+  return `${plural(passed, "case")} with nothing to say, not listed`;
 }
 
 function isPlainPass({ status, findings, changes }: ReportCase): boolean {
@@ -64,29 +88,34 @@ function isPlainPass({ status, findings, changes }: ReportCase): boolean {
 
 function caseLines(one: ReportCase, view: View): readonly string[] {
   const { colours } = view;
-  const place = placeOf(one);
-  const where = place === null || one.name === place || one.name === one.file ? "" : `  ${oneLine(place)}`;
   const took = one.durationMs !== null && one.durationMs >= SLOW_MS ? `  ${duration(one.durationMs)}` : "";
-  const name = isPlainPass(one) ? oneLine(one.name) : colours.bold(oneLine(one.name));
-  const head = `  ${label(one.status, view)}  ${name}${colours.dim(where + took)}`;
-  if (isPlainPass(one)) return [head];
+  const head = `  ${label(one.status, view)}  `;
+  if (isPlainPass(one)) return [`${head}${oneLine(one.name)}${colours.dim(took)}`];
   return [
-    head,
-    ...one.findings.flatMap((finding) => findingLines(finding, view)),
+    `${head}${colours.bold(oneLine(one.name))}${colours.dim(whereOf(one) + took)}`,
+    ...one.findings.flatMap((finding, at) => findingLines(finding, one.findings[at + 1], view)),
     ...changeLines(one.changes, view),
     ...factLines(one.facts, "         ", view),
   ];
 }
 
-function findingLines(finding: ReportFinding, view: View): readonly string[] {
+/** The place to open, unless the name ends with it, or with an offset in it. Nobody opens what passes. */
+function whereOf(one: ReportCase): string {
+  const place = placeOf(one);
+  return place === null || ` ${one.name}@`.includes(` ${place}@`) ? "" : `  ${oneLine(place)}`;
+}
+
+/** Advice that the next finding gives as well is left to that one. */
+function findingLines(finding: ReportFinding, next: ReportFinding | undefined, view: View): readonly string[] {
   const { colours } = view;
   const indent = " ".repeat(9);
-  const exception = exceptionSays(finding);
+  const exception = finding.message.startsWith(`exception ${finding.exception?.id} `) ? null : exceptionSays(finding);
   const lifted = finding.exception?.state === "used";
   const paint = lifted ? colours.dim : levelPaint(finding.level, view);
   const level = finding.level === "error" || lifted ? "" : `${finding.level}: `;
   const advice = (name: string, text: string | null): readonly string[] =>
     text === null ? [] : hanging(text, `${indent}  ${colours.dim(name.padEnd(4))} `, indent.length + 7, view);
+  const isSame = next?.code === finding.code && next.why === finding.why && next.fix === finding.fix;
   return [
     ...hanging(
       `${level}${finding.message}`,
@@ -95,8 +124,7 @@ function findingLines(finding: ReportFinding, view: View): readonly string[] {
       view,
     ),
     ...(exception === null ? [] : [`${indent}  ${colours.magenta(oneLine(exception))}`]),
-    ...advice("why", finding.why),
-    ...advice("fix", finding.fix),
+    ...(isSame ? [] : [...advice("why", finding.why), ...advice("fix", finding.fix)]),
   ];
 }
 

@@ -8,7 +8,7 @@
  */
 
 import { createHash, type KeyObject } from "node:crypto";
-import { join, relative } from "node:path";
+import { relative, resolve } from "node:path";
 import {
   decodeSigstruct,
   encodeSigstruct,
@@ -123,7 +123,7 @@ function keyNameOf({ key, file }: Described): string | null {
 }
 
 function sigstructIn({ file = "", offset }: Described, suite: SuiteFile): Uint8Array {
-  const path = relative("", join(suite.folder, file)) || ".";
+  const path = relative("", resolve(suite.folder, file)) || ".";
   const found = enclavesIn(path);
   const meant = offset === undefined ? found : found.filter((enclave) => enclave.offset === offset);
   const [one] = meant;

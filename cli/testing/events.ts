@@ -6,7 +6,7 @@
  * what happens on a host has no VM.
  */
 
-import { join, relative } from "node:path";
+import { relative, resolve } from "node:path";
 import {
   ALL_BITS,
   decodeSecs,
@@ -165,7 +165,7 @@ function secsIn(path: string, { attributes_allowed: _, file: __, ...fields }: Se
 }
 
 function structureIn(path: string, kind: "secs" | "einittoken", { folder }: SuiteFile): Uint8Array {
-  const named = relative("", join(folder, path)) || ".";
+  const named = relative("", resolve(folder, path)) || ".";
   const structures: readonly FoundStructure[] = lookInto(named).carried.structures;
   const found = structures.find((structure): structure is FoundBytes => structure.kind === kind);
   if (found === undefined) throw new SuiteError(`${named} holds no ${kind.toUpperCase()}`);

@@ -2,7 +2,15 @@
 
 import { join } from "node:path";
 import type { JsonObject, JsonValue } from "../../engine/json.js";
-import type { Report, ReportCase, ReportFact, ReportFinding, ReportRule, ReportSuite } from "../report/model.js";
+import type {
+  CaseStatus,
+  Report,
+  ReportCase,
+  ReportFact,
+  ReportFinding,
+  ReportRule,
+  ReportSuite,
+} from "../report/model.js";
 import type { Answered, Expectation } from "./case.js";
 import type { ConformanceResult } from "./conformance.js";
 import type { Coverage } from "./coverage.js";
@@ -55,7 +63,7 @@ export function testReport(run: TestRun): Report {
     policies: run.policies,
     suites,
     matrices: [],
-    facts: factsOf(run, suites),
+    facts: factsOf(run),
     rules: [...CATALOGUE, ...MUTATION_RULES],
     document: documentOf(run, suites),
   };
@@ -143,7 +151,8 @@ function coverageSuites({ coverageVerdict: verdict, coverage, dir }: TestRun): r
     line: null,
     status: verdict.status,
     findings,
-    facts: [{ name: "coverage", value: verdict.message }],
+    // What fails says it as its finding.
+    facts: verdict.status === "pass" ? [{ name: "coverage", value: verdict.message }] : [],
     changes: [],
     durationMs: null,
   };
@@ -154,22 +163,15 @@ function finding(code: Code, level: ReportFinding["level"], message: string): Re
   return { code, level, message, why: null, fix: level === "error" ? RULES[code].fix : null, exception: null };
 }
 
-const STATUSES = ["pass", "warn", "fail", "error", "skip"] as const;
-
-function countsOf(suites: readonly ReportSuite[]): Readonly<Record<(typeof STATUSES)[number], number>> {
+function countsOf(suites: readonly ReportSuite[]): Readonly<Record<CaseStatus, number>> {
   const cases = suites.flatMap((suite) => suite.cases);
   const count = (status: string) => cases.filter((one) => one.status === status).length;
   return { pass: count("pass"), warn: count("warn"), fail: count("fail"), error: count("error"), skip: count("skip") };
 }
 
-function factsOf(run: TestRun, suites: readonly ReportSuite[]): readonly ReportFact[] {
-  const counts = countsOf(suites);
+function factsOf(run: TestRun): readonly ReportFact[] {
   const depends = run.conformance.filter(({ status, message }) => status === "pass" && message !== null).length;
   return [
-    ...STATUSES.filter((status) => counts[status] > 0).map((status) => ({
-      name: status,
-      value: String(counts[status]),
-    })),
     ...(run.coverage === null ? [] : [{ name: "Rego coverage", value: percentText(run.coverage) }]),
     ...(depends === 0 ? [] : [{ name: "answered by origin", value: String(depends) }]),
     ...(run.boundary === null ? [] : boundaryFacts(run.boundary.report)),

@@ -57,14 +57,8 @@ export function vetReport(run: VetRun): Report {
     policies: policiesOf(run.policies),
     suites: [{ name: "vet", cases: run.results.map((result) => caseOf(result, advice)) }],
     matrices: matricesOf(run),
-    facts: [
-      ...(["enclaves", "pass", "warn", "fail", "error"] as const).map((name) => ({
-        name,
-        value: String(counts[name]),
-      })),
-      { name: "exceptions used", value: String(exceptions.used) },
-      { name: "exceptions expired", value: String(exceptions.expired) },
-    ],
+    // Every format counts verdicts and exceptions by itself.
+    facts: [],
     rules: [...advice.values()].map(({ code, title, why, fix }) => ({ code, title, why, fix })),
     document: {
       version: 1,
@@ -100,7 +94,7 @@ function caseOf(result: Vetted | Unvetted, advice: Advice): ReportCase {
     const found: ReportFinding = {
       code: "unreadable",
       level: "error",
-      message: error,
+      message: error.startsWith(`${file}: `) ? error.slice(file.length + 2) : error,
       why: null,
       fix: null,
       exception: null,

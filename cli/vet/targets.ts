@@ -48,6 +48,10 @@ function entriesOf(folder: string) {
   }
 }
 
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
 function isFolder(path: string): boolean {
   return path !== "-" && (statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false);
 }
@@ -64,7 +68,8 @@ export function baselinesAt(path: string | undefined, targets: readonly Target[]
   if (isFolder(path)) {
     return ({ key }) => {
       const file = join(path, key);
-      return statSync(file, { throwIfNoEntry: false }) === undefined ? null : enclavesIn(file);
+      // Of several enclaves in a file one may be named: that it is new is no matter of its offset.
+      return exists(file) || exists(file.replace(/@\d{1,15}$/, "")) ? enclavesIn(file) : null;
     };
   }
   if (targets.length !== 1)

@@ -4,7 +4,8 @@ import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { pairsOf } from "../../cli/diff/pairs.js";
-import { diffDocument, diffReport } from "../../cli/diff/report.js";
+import { type DiffDocument, diffDocument, diffReport } from "../../cli/diff/report.js";
+import { elf, genData, sdkBlock, sdkNote } from "../support/carriers.js";
 import { launchgate, ROOT } from "../support/cli.js";
 import { makeSigstruct, testSigner } from "../support/sigstructs.js";
 import { evalFiles, MRENCLAVE } from "./eval-files.js";
@@ -16,28 +17,59 @@ function diff(...args: readonly string[]) {
   return launchgate(["diff", ...args], { cwd: FOLDER });
 }
 
+const steady = (text: string): string => text.replace(/\(\d+ ms\)$/m, "(<n> ms)");
+
 describe("the text", () => {
   test("names what changed, from what to what, and what it means", () => {
-    expect(diff("release", "may-debug")).toEqual({
-      code: 0,
-      stdout: `release → may-debug: different
-  weaker  attributemask.bits.debug  enforced → free
-                                    the launcher chooses DEBUG: with it, the enclave's memory can be read and written from outside
-  weaker  debug_launchable          false → true
-                                    a launch with DEBUG=1 satisfies this SIGSTRUCT
+    const { code, stdout, stderr } = diff("release", "may-debug");
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(steady(stdout)).toBe(
+      `launchgate diff  release → may-debug: different
 
-  2 weaker
+  warn   release → may-debug
+         enclave_weaker  warning: guards less than before: attributemask.bits.debug enforced → free, debug_launchable false → true
+           why  what was refused at launch, or kept from an enclave, is not any more
+           fix  sign with what the signature before had, unless the change is meant
+         attributemask.bits.debug  enforced  →  free  weaker
+           the launcher chooses DEBUG: with it, the enclave's memory can be read and written from outside
+         debug_launchable          false     →  true  weaker
+           a launch with DEBUG=1 satisfies this SIGSTRUCT
+         result     different
+         mrenclave  ${MRENCLAVE}
+         mrsigner   ${testSigner()}
+         isvprodid  1
+         isvsvn     1
+         carrier    SIGSTRUCT
+
+  changes  2 weaker
+
+warn   1 case: 1 with warnings (<n> ms)
 `,
-      stderr: "",
-    });
+    );
   });
 
   test("has long values below each other", () => {
     writeFileSync(join(FOLDER, "other-signer"), makeSigstruct({}, "other"));
     const { stdout } = diff("release", "other-signer");
-    expect(stdout).toContain("release → other-signer: the same enclave, signed otherwise\n");
-    expect(stdout).toMatch(
-      new RegExp(`^ {2}neutral {2}mrsigner {2}- ${testSigner()}\n {20} {1}\\+ ${testSigner("other")}$`, "m"),
+    expect(steady(stdout)).toBe(
+      `launchgate diff  release → other-signer: the same enclave, signed otherwise
+
+  pass   release → other-signer
+         mrsigner
+           - ${testSigner()}
+           + ${testSigner("other")}
+           another signer: lists of signers need the new one, and what was sealed to the old one is out of reach
+         result     the same enclave, signed otherwise
+         mrenclave  ${MRENCLAVE}
+         mrsigner   ${testSigner("other")}
+         isvprodid  1
+         isvsvn     1
+         carrier    SIGSTRUCT
+
+  changes  1 neutral
+
+pass   1 case: 1 pass (<n> ms)
+`,
     );
   });
 
@@ -45,7 +77,87 @@ describe("the text", () => {
     const name = "evil\u001b[2Jname";
     writeFileSync(join(FOLDER, name), makeSigstruct());
     const { stdout } = diff("release", name);
-    expect(stdout).toBe("release → evil�[2Jname: identical\n");
+    expect(steady(stdout)).toBe(
+      `launchgate diff  release → evil�[2Jname: identical
+
+  pass   release → evil�[2Jname
+
+  changes  none
+
+pass   1 case: 1 pass (<n> ms)
+`,
+    );
+  });
+});
+
+describe("carriers", () => {
+  const NOTE = ".note.sgxmeta";
+  const [release, next] = [makeSigstruct(), makeSigstruct({ isvsvn: 2 })];
+  const metadata = (...sigstructs: readonly Uint8Array[]) =>
+    elf(64, [{ name: NOTE, content: sdkNote(sigstructs.map((one) => sdkBlock(one))) }]);
+  const two = metadata(release, next);
+  const [first, second] = [0, 1952].map((block) => (two.at[NOTE] ?? 0) + 89 + block) as [number, number];
+  writeFileSync(join(FOLDER, "two.so"), two.bytes);
+  writeFileSync(join(FOLDER, "turned.so"), metadata(next, release).bytes);
+  writeFileSync(join(FOLDER, "material"), genData(release));
+
+  /** Names of both sides, and the fields that differ. */
+  const compared = (before: string, after: string) => {
+    const { code, stdout, stderr } = diff(before, after, "--format", "json");
+    expect([code, stderr]).toEqual([0, ""]);
+    const { comparisons } = JSON.parse(stdout) as DiffDocument;
+    return comparisons.map((one) => [
+      one.before.name,
+      one.after.name,
+      one.result,
+      ...one.changes.map(({ field, before, after }) => `${field} ${before} ${after}`),
+    ]);
+  };
+
+  test("enclaves of an ELF with two metadata blocks are compared in their order", () => {
+    expect(compared("two.so", "turned.so")).toEqual([
+      [`two.so@${first}`, `turned.so@${first}`, "different", "isvsvn 1 2"],
+      [`two.so@${second}`, `turned.so@${second}`, "different", "isvsvn 2 1"],
+    ]);
+    const { stdout } = diff("two.so", "turned.so");
+    expect(stdout.split("\n")[0]).toBe("launchgate diff  2 enclaves in two.so → turned.so: different");
+    expect(stdout).toMatch(/^ {2}changes {2}1 weaker, 1 stronger$/m);
+  });
+
+  test("FILE@OFFSET is one of them", () => {
+    expect(compared(`two.so@${first}`, `two.so@${second}`)).toEqual([
+      [`two.so@${first}`, `two.so@${second}`, "different", "isvsvn 1 2"],
+    ]);
+    writeFileSync(join(FOLDER, "release.sig"), release);
+    expect(compared("release.sig", `turned.so@${second}`)).toEqual([
+      ["release.sig", `turned.so@${second}`, "identical"],
+    ]);
+  });
+
+  test("two and one are not paired by guessing", () => {
+    expect(diff("two.so", "release")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `launchgate: two.so holds 2 enclaves and release holds 1 enclave: name one on each side, as FILE@OFFSET: two.so@${first}, two.so@${second}, release\n`,
+    });
+  });
+
+  test("material that is yet to be signed has no signer, and differs by what the key makes of it", () => {
+    expect(diff("material", "material", "--exit-code").code).toBe(0);
+    writeFileSync(join(FOLDER, "material.signed"), release);
+    expect(compared("material", "material.signed")).toEqual([
+      [
+        "material",
+        "material.signed",
+        "different",
+        `mrsigner null ${testSigner()}`,
+        "exponent 0 3",
+        "signature absent valid",
+        "q1 absent valid",
+        "q2 absent valid",
+        "findings exponent_invalid null",
+      ],
+    ]);
   });
 });
 

@@ -1,10 +1,12 @@
 /** `launchgate replay` as its users run it, over logs that the gate itself has written. */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Replay } from "../../cli/replay/run.js";
 import type { LaunchEvent } from "../../engine/index.js";
-import { launchgate, type RunOptions } from "../support/cli.js";
+import { launchgate, ROOT, type RunOptions } from "../support/cli.js";
 import { makeSigstruct } from "../support/sigstructs.js";
 import { AUTHOR, at, FOLDER, file, json, LISTED, lines, OTHER, recorded, travelling } from "./replay-logs.js";
 
@@ -20,6 +22,7 @@ function replayed(
   return { ...(JSON.parse(stdout) as Replay), code, stderr };
 }
 
+const VERSION = String(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version);
 const NOTHING = { same: 0, allow_to_deny: 0, deny_to_allow: 0, reasons_changed: 0, new: 0, without_event: 0 };
 
 /** The author's enclave as a native launch and as a guest's, an outdated one, somebody else's, and no event at all. */
@@ -112,18 +115,103 @@ describe("replay", () => {
   });
 
   test("prints the same for people, and lets no escape through", () => {
-    const { code, stdout, stderr } = run("log.jsonl --data other.json");
+    const { code, stdout, stderr } = run("log.jsonl --data other.json --examples 1");
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).not.toContain("\u001b");
-    expect(stdout).toContain(
-      `somebody �[31melse (${OTHER.slice(0, 16)}…), product 1, enclave_init from native: no longer`,
-    );
-    expect(stdout.split("\n").slice(1, 5)).toEqual([
-      "  0  the same",
-      "  3  allow → deny",
-      "  1  deny → allow",
-      "  1  denied for other reasons",
-    ]);
+    const [author, other] = [AUTHOR, OTHER].map((signer) => `${signer.slice(0, 16)}…`);
+    const example = (line: number) =>
+      `log.jsonl:${line} (${(RECORDS[line - 1] as { decision_id: string }).decision_id})`;
+    const steady = stdout
+      .replaceAll(/sha256:[0-9a-f]{16,}/g, (hash) => `sha256:${"h".repeat(hash.length - 7)}`)
+      .replace(/\(\d+ ms\)$/m, "(<n> ms)");
+    expect(
+      steady,
+    ).toBe(`launchgate replay  6 records against launchgate ${VERSION} sha256:${"h".repeat(16)}…: 3 allow → deny, 1 deny → allow, 1 denied for other reasons
+
+allow → deny
+  warn   1. signer ${author}, product 1, enclave_init from native: signer_not_listed  log.jsonl:1
+         signer_not_listed  warning: 2 records: allow → deny
+         decision  allow  →  deny signer_not_listed  stronger
+           what launched will no longer launch
+         records    2
+         hook       enclave_init
+         origin     native
+         mrsigner   ${AUTHOR}
+         isvprodid  1
+         when       2026-11-21T22:26:40Z to 2026-11-21T22:26:41Z
+         example    ${example(1)}
+  warn   2. signer ${author}, product 1, enclave_init from kvm: signer_not_listed  log.jsonl:3
+         signer_not_listed  warning: 1 record: allow → deny
+         decision  allow  →  deny signer_not_listed  stronger
+           what launched will no longer launch
+         records    1
+         hook       enclave_init
+         origin     kvm
+         mrsigner   ${AUTHOR}
+         isvprodid  1
+         when       2026-11-21T22:26:42Z
+         example    ${example(3)}
+
+deny → allow
+  warn   1. somebody �[31melse (${other}), product 1, enclave_init from native: no longer signer_not_listed  log.jsonl:5
+         signer_not_listed  warning: 1 record: deny → allow, no longer signer_not_listed
+         decision  deny signer_not_listed  →  allow  weaker
+           what was kept out will launch
+         records    1
+         hook       enclave_init
+         origin     native
+         mrsigner   ${OTHER}
+         isvprodid  1
+         when       2026-11-21T22:26:44Z
+         example    ${example(5)}
+
+denied for other reasons
+  pass   1. signer ${author}, product 1, enclave_init from native: isvsvn_too_low → signer_not_listed  log.jsonl:4
+         signer_not_listed  note: 1 record: denied for other reasons, isvsvn_too_low → signer_not_listed
+         decision  deny isvsvn_too_low  →  deny signer_not_listed
+           still denied, for other reasons
+         records    1
+         hook       enclave_init
+         origin     native
+         mrsigner   ${AUTHOR}
+         isvprodid  1
+         when       2026-11-21T22:26:43Z
+         example    ${example(4)}
+
+unchanged
+  skip   1 denial of what was no event
+
+by origin
+              the same  allow → deny  deny → allow  denied for other reasons
+  native      ✓ 0       ! 2           ! 1           ! 1
+  kvm         ✓ 0       ! 1           ✓ 0           ✓ 0
+  unreadable  ✓ 0       ✓ 0           ✓ 0           ✓ 0
+
+by signer
+${" ".repeat(68)}the same  allow → deny  deny → allow  denied for other reasons
+  ${AUTHOR}  ✓ 0       ! 3           ✓ 0           ! 1
+  ${OTHER}  ✓ 0       ✓ 0           ! 1           ✓ 0
+  none${" ".repeat(62)}✓ 0       ✓ 0           ✓ 0           ✓ 0
+
+by hook
+                the same  allow → deny  deny → allow  denied for other reasons
+  enclave_init  ✓ 0       ! 3           ! 1           ! 1
+  unreadable    ✓ 0       ✓ 0           ✓ 0           ✓ 0
+
+by recorded policy
+                                                    the same  allow → deny  deny → allow  denied for other reasons
+  launchgate sha256:${"h".repeat(16)}, generation 1  ✓ 0       ! 3           ! 1           ! 1
+
+  logs                          log.jsonl
+  records                       6
+  allow → deny                  3
+  deny → allow                  1
+  denied for other reasons      1
+  denials of what was no event  1
+  policy                        launchgate ${VERSION} sha256:${"h".repeat(64)}
+
+warn   5 cases: 3 with warnings, 1 skipped, 1 pass (<n> ms)
+`);
   });
 });
 
@@ -165,6 +253,7 @@ describe("gates", () => {
     file("empty.jsonl", "\n \r\n");
     const { code, stderr } = run("empty.jsonl --fail-on any");
     expect([code, stderr]).toEqual([1, "launchgate: the log holds no record to look at\n"]);
+    expect(run("empty.jsonl").stdout).toMatch(/^no cases: nothing was judged /m);
   });
 });
 
@@ -315,7 +404,10 @@ describe("broken lines", () => {
   test("are put up with where --skip-invalid says so, and still shown", () => {
     expect(run("broken.jsonl --data listed.json --skip-invalid 2").code).toBe(1);
     const { code, stdout } = run("broken.jsonl --data listed.json --skip-invalid 3");
-    expect([code, stdout]).toEqual([0, expect.stringContaining("broken.jsonl:4: it is no JSON object")]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining("  warn   broken.jsonl:4\n         broken_line  warning: it is no JSON object\n"),
+    ]);
   });
 
   test("a record whose decision is about other bytes than its event holds is broken", () => {

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { elf, genData, sdkBlock, sdkNote } from "../support/carriers.js";
 import { launchgate, MAIN, ROOT, type RunOptions, run } from "../support/cli.js";
 import { VETTED_AT } from "../support/signing-cases.js";
 import { makeSigstruct, testSigner } from "../support/sigstructs.js";
@@ -11,6 +12,7 @@ import { decisionRego, emptyFolder, folderOf } from "./policy/folder.js";
 const ALL = 0xffff_ffff_ffff_ffffn;
 const DEBUG_FREE = { flags: ALL & ~2n, xfrm: ALL };
 const release = makeSigstruct();
+const VERSION = String(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version);
 const TIME = new Date(VETTED_AT * 1000).toISOString();
 
 const FOLDER = folderOf({
@@ -104,7 +106,7 @@ describe("the exit code", () => {
     ["data that is not there", ["release", "--data", "nowhere.yaml"], 1, /cannot read nowhere\.yaml/],
     ["data that the schema refuses", ["release", "--data", "lowered.yaml"], 3, /signature_invalid must be "deny"/],
     ["files beside --rules", ["release", "--rules"], 1, /leave the files out/],
-    ["markdown of enclaves", ["release", "--format", "markdown"], 1, /markdown is for --rules/],
+    ["the rules in a format that is for enclaves", ["--rules", "--format", "junit"], 1, /prints text, json, markdown/],
     ["a fleet required and none named", ["release", "--require-launch", "kvm"], 1, /name one with --fleet/],
     ["an origin that is none", ["release", "--require-launch", "moon"], 1, /expected native or kvm/],
     ["a policy that is not there", ["release", "--policy", "nowhere"], 1, /no such policy folder or bundle/],
@@ -146,11 +148,84 @@ describe("--baseline", () => {
   test.each<[string, readonly string[], RegExp]>([
     ["one file for two", ["release", "next", "--baseline", "old/release"], /one file for 2: name a folder/],
     ["what is not there", ["release", "--baseline", "nowhere"], /cannot read nowhere: there is no such file/],
-    ["what is no enclave", ["release", "--baseline", "nothing"], /nothing holds no SIGSTRUCT/],
+    ["what is no enclave", ["release", "--baseline", "nothing"], /nothing: no structure found in 15 bytes/],
   ])("is not %s", (_, args, message) => {
     const { code, stdout, stderr } = vet(args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
     expect(stderr).toMatch(message);
+  });
+});
+
+describe("carriers", () => {
+  const NOTE = ".note.sgxmeta";
+  const metadata = (...sigstructs: readonly Uint8Array[]) =>
+    elf(64, [{ name: NOTE, content: sdkNote(sigstructs.map((one) => sdkBlock(one))) }]);
+  const two = metadata(release, FILES["debug"] as Uint8Array);
+  const [first, second] = [0, 1952].map((block) => `two.so@${(two.at[NOTE] ?? 0) + 89 + block}`) as [string, string];
+  const carriers: Readonly<Record<string, Uint8Array>> = {
+    "two.so": two.bytes,
+    "same.so": metadata(release, release).bytes,
+    material: genData(release),
+    "young.material": genData(makeSigstruct({ isvsvn: 0 })),
+    "earlier/two.so": metadata(FILES["next"] as Uint8Array, release).bytes,
+    "moved/two.so": elf(64, [
+      { name: ".text", content: new Uint8Array(64) },
+      { name: NOTE, content: sdkNote([sdkBlock(release)]) },
+    ]).bytes,
+  };
+
+  beforeAll(() => {
+    for (const folder of ["earlier", "moved"]) mkdirSync(join(FOLDER, folder), { recursive: true });
+    for (const [name, bytes] of Object.entries(carriers)) writeFileSync(join(FOLDER, name), bytes);
+  });
+
+  test.each<[string, readonly string[], readonly (number | string)[]]>([
+    [
+      "an ELF with two metadata blocks is two enclaves, each with its offset",
+      ["two.so"],
+      [2, `${first} pass`, `${second} fail -debug_launchable`],
+    ],
+    ["two blocks of one SIGSTRUCT are one enclave", ["same.so"], [0, "same.so pass"]],
+    ["FILE@OFFSET is the one of them that is vetted", [first], [0, `${first} pass`]],
+    ["FILE@OFFSET is the other as well", [second], [2, `${second} fail -debug_launchable`]],
+    ["FILE@OFFSET where nothing lies cannot be judged", ["two.so@7"], [1, "two.so@7 error"]],
+    [
+      "material that is yet to be signed is judged by what it says, and said to be unsigned",
+      ["material", "young.material"],
+      [0, "material warn ~not_signed", "young.material warn ~isvsvn_zero ~not_signed"],
+    ],
+    ["a signed enclave is compared with its material", ["next", "--baseline", "material"], [0, "next pass"]],
+    [
+      "each of two is compared with the one in its place",
+      ["two.so", "--baseline", "earlier"],
+      [2, `${first} fail -isvsvn_decreased`, `${second} fail -debug_launchable -mask_weakened`],
+    ],
+    [
+      "FILE@OFFSET is compared with the one at that offset of the file's earlier release",
+      [second, "--baseline", "earlier"],
+      [2, `${second} fail -debug_launchable -mask_weakened`],
+    ],
+    [
+      "FILE@OFFSET whose earlier release has nothing there cannot be judged, and is not taken for new",
+      [first, "--baseline", "moved"],
+      [1, `${first} error`],
+    ],
+    ["two and one cannot be told apart", ["two.so", "--baseline", "release"], [1, "two.so error"]],
+  ])("%s", (_, args, expected) => {
+    expect(saidOf(args)).toEqual(expected);
+  });
+
+  test("are named with where in them the enclave lies", () => {
+    const { enclaves } = document(["two.so", "material"]);
+    const places = enclaves.map(({ file, carrier, offset, signed, mrsigner }: Record<string, unknown>) => [
+      ...[file, carrier, offset, signed, mrsigner],
+    ]);
+    const at = (two.at[NOTE] ?? 0) + 89;
+    expect(places).toEqual([
+      ["two.so", "Intel SDK signed ELF", at, true, testSigner()],
+      ["two.so", "Intel SDK signed ELF", at + 1952, true, testSigner()],
+      ["material", "sgx_sign gendata material", 0, false, null],
+    ]);
   });
 });
 
@@ -203,21 +278,71 @@ describe("the document", () => {
   });
 });
 
+const TEXT_OF_YOUNG = `  fail   young
+         isvsvn_decreased  ISVSVN was 1, is 0
+           why  The new release cannot unseal what the old one sealed, and counts as older: hosts with a minimum refuse it.
+           fix  sign with an ISVSVN of at least the baseline's
+         mask_weakened  no longer enforced: debug
+           why  Bits that the last release enforced are now the launcher's to choose.
+           fix  sign with the masks of the baseline
+         isvsvn_zero  warning: ISVSVN is 0, as signing tools leave it
+           why  ISVSVN tells a build with a fix from one without. Sealed data and verifiers that ask for a minimum have nothing to go by where it is never raised, and no policy can ask for less than 0.
+           fix  start at 1, and raise ISVSVN with each release that fixes a vulnerability
+         isvsvn_zero  note: exception gone for isvsvn_zero has expired
+           why  ISVSVN tells a build with a fix from one without. Sealed data and verifiers that ask for a minimum have nothing to go by where it is never raised, and no policy can ask for less than 0.
+           fix  remove the exception, or renew it by moving expires
+         debug_launchable  exception used lifts debug_launchable: field test
+           why  With DEBUG=1 the enclave's memory is open to whoever runs it, and the keys are other ones. Signing tools leave DEBUG out of the mask unless told otherwise, and then every launcher chooses for itself.
+           fix  remove the cause of the denial before the exception expires
+         isvsvn               1                   →  0                   weaker
+         attributemask.flags  0xffffffffffffffff  →  0xfffffffffffffffd  weaker`;
+
 describe("the text", () => {
   test("names the enclave, what was found and what to do", () => {
-    const { code, stdout } = vet(["release", "debug", "nothing"]);
-    const carrier = /carrier [^,]+/g;
-    expect(code).toBe(2);
-    expect(stdout.replaceAll(carrier, "carrier C")).toBe(
-      `pass  release  carrier C, isvprodid 1, isvsvn 1
-fail  debug  carrier C, isvprodid 1, isvsvn 1
-  deny  debug_launchable  measurement ${"aa".repeat(32)} can be launched with DEBUG=1: ATTRIBUTEMASK leaves the bit free
-  fix debug_launchable: sign with DEBUG in ATTRIBUTEMASK and not in ATTRIBUTES (Intel's sgx_sign: DisableDebug 1; Gramine: sgx.debug false)
-error  nothing
-  error  unreadable  nothing holds no SIGSTRUCT
-2 enclaves against signing policy launchgate-signing: enclaves 2, pass 1, warn 0, fail 1, error 1, exceptions used 0, exceptions expired 0
+    const { code, stdout, stderr } = vet(["release", "debug", "nothing"]);
+    const steady = stdout.replace(/sha256:[0-9a-f]{64}$/m, "sha256:<hash>").replace(/\(\d+ ms\)$/m, "(<n> ms)");
+    expect({ code, stderr }).toEqual({ code: 2, stderr: "" });
+    expect(steady).toBe(
+      `launchgate vet  2 enclaves against signing policy launchgate-signing
+
+  pass   release
+  fail   debug
+         debug_launchable  measurement ${"aa".repeat(32)} can be launched with DEBUG=1: ATTRIBUTEMASK leaves the bit free
+           why  With DEBUG=1 the enclave's memory is open to whoever runs it, and the keys are other ones. Signing tools leave DEBUG out of the mask unless told otherwise, and then every launcher chooses for itself.
+           fix  sign with DEBUG in ATTRIBUTEMASK and not in ATTRIBUTES (Intel's sgx_sign: DisableDebug 1; Gramine: sgx.debug false)
+         carrier    SIGSTRUCT
+         offset     0
+         mrenclave  ${"aa".repeat(32)}
+         mrsigner   ${testSigner()}
+         isvprodid  1
+         isvsvn     1
+         date       20260115
+         signature  valid
+         debug      unknown
+  error  nothing
+         unreadable  no structure found in 15 bytes, expected a SIGSTRUCT (1808 bytes), an EINITTOKEN (304, or 1024 as launch token), a SECS (4096), signing material (256), hex or base64 of these, a signed ELF or PE enclave, or an SGXS stream
+
+  policy  launchgate-signing ${VERSION} sha256:<hash>
+
+error  3 cases: 1 cannot be judged, 1 fail, 1 pass (<n> ms)
 `,
     );
+  });
+
+  test("compares with the earlier release field by field, and counts exceptions apart", () => {
+    const { code, stdout } = vet(["young", "--data", "excepting.yaml", "--baseline", "release"]);
+    expect(code).toBe(2);
+    const lines = stdout.split("\n");
+    const from = lines.indexOf("  fail   young");
+    expect(
+      lines
+        .slice(
+          from,
+          lines.findIndex((line) => line.startsWith("         carrier ")),
+        )
+        .join("\n"),
+    ).toBe(TEXT_OF_YOUNG);
+    expect(stdout).toMatch(/^fail {3}1 case: 1 fail; exceptions: 1 used, 1 expired \(\d+ ms\)$/m);
   });
 
   test("lets no escape of a file's name or a policy's message through", () => {
@@ -292,7 +417,14 @@ decision := standard.answer
 
   test("takes a folder, and prints a matrix", () => {
     const { stdout } = vet(["debug", "--fleet", `prod=${host}`]);
-    expect(stdout).toMatch(/Would it launch there\? +prod native +prod kvm\ndebug +allow +deny debug_unknown\n/);
+    expect(stdout).toContain(`
+Would it launch there?
+         prod native  prod kvm
+  debug  ✓ allow      ✕ deny
+
+  debug × prod kvm
+    debug_unknown: the enclave may run with DEBUG=1: nothing pins the bit
+`);
   });
 
   test.each<[string, readonly string[], number, RegExp]>([
@@ -500,9 +632,11 @@ test("10,000 enclaves are vetted in one run within a minute", () => {
   const started = performance.now();
   const { code, stdout } = run(process.execPath, [MAIN, "vet", folder, "--time", TIME]);
   const seconds = (performance.now() - started) / 1000;
-  expect([code, stdout.trim().split("\n").at(-1)]).toEqual([
+  const lines = stdout.trim().split("\n");
+  expect([code, lines[0], lines.at(-1)]).toEqual([
     2,
-    "10000 enclaves against signing policy launchgate-signing: enclaves 10000, pass 1, warn 0, fail 9999, error 0, exceptions used 0, exceptions expired 0",
+    "launchgate vet  10000 enclaves against signing policy launchgate-signing",
+    expect.stringMatching(/^fail {3}10,000 cases: 9,999 fail, 1 pass \(/),
   ]);
   expect(seconds).toBeLessThan(60);
 });

@@ -3,7 +3,7 @@
 import picocolors from "picocolors";
 import { describe, expect, test } from "vitest";
 import { textReport } from "../../../cli/report/text.js";
-import { EMPTY, RICH, report, reportCase } from "../../support/reports.js";
+import { EMPTY, finding, RICH, report, reportCase } from "../../support/reports.js";
 
 const PIPE = { colours: picocolors.createColors(false), terminal: false };
 const TERMINAL = { colours: picocolors.createColors(false), terminal: true, columns: 100 };
@@ -56,8 +56,8 @@ describe("text", () => {
         fail   a revoked enclave does not launch, native  suites/launch.yaml:12  1.2 s
                decision  allow, expected deny with measurement_revoked
                  exception ticket-12 has expired
-        pass   a listed enclave launches, native  suites/launch.yaml:30
-        pass   a listed enclave launches, guest  suites/launch.yaml:30
+        pass   a listed enclave launches, native
+        pass   a listed enclave launches, guest
         skip   token fields  suites/launch.yaml:41
                skipped  note: needs FLC=0
 
@@ -93,14 +93,95 @@ describe("text", () => {
     expect(textReport(RICH, PIPE)).toContain(RICH.suites[0]?.cases[0]?.findings[0]?.why);
   });
 
-  test("lists 50 passes and counts more", () => {
-    const passes = (count: number) =>
-      report({
-        suites: [{ name: "s", cases: Array.from({ length: count }, (_, at) => reportCase({ name: `case ${at}` })) }],
-      });
+  const passing = (count: number) => Array.from({ length: count }, (_, at) => reportCase({ name: `case ${at}` }));
+
+  test("lists 50 passes and counts more, in a line for each suite that has nothing else", () => {
+    const passes = (count: number) => report({ suites: [{ name: "s", cases: passing(count) }] });
     expect(textReport(passes(50), PIPE).match(/^ {2}pass {3}case \d+/gm)).toHaveLength(50);
-    expect(textReport(passes(51), PIPE)).toContain("  pass   51 cases with nothing to say, not listed\n");
+    expect(textReport(passes(51), PIPE)).toContain("\n\n  pass   s: 51 cases with nothing to say, not listed\n\n");
     expect(textReport(passes(51), PIPE)).toMatch(/^pass {3}51 cases: 51 pass \(842 ms\)$/m);
+  });
+
+  test("counts what passes beside what fails, after which come the suites with nothing to say", () => {
+    const bad = reportCase({ name: "bad", file: null, status: "fail", findings: [finding({ why: null, fix: null })] });
+    const suites = [
+      { name: "quiet", cases: passing(20) },
+      { name: "loud", cases: [...passing(30), bad] },
+      { name: "quiet too", cases: passing(1) },
+    ];
+    expect(textReport(report({ title: "t", suites, facts: [], policies: [] }), PIPE)).toBe(`launchgate vet  t
+
+loud
+  fail   bad
+         ${finding({}).code}  ${finding({}).message}
+  pass   30 cases with nothing to say, not listed
+
+  pass   quiet: 20 cases with nothing to say, not listed
+  pass   quiet too: 1 case with nothing to say, not listed
+
+fail   52 cases: 1 fail, 51 pass (842 ms)
+`);
+  });
+
+  test("has no heading over a suite that is all of the command, and says a file's name once", () => {
+    const cases = [
+      reportCase({ name: "a.sig → b.sig", file: "b.sig", status: "skip" }),
+      reportCase({ name: "log:7", file: "log", line: 7, status: "skip" }),
+      reportCase({ name: "b.sig@64", file: "b.sig", status: "skip" }),
+      reportCase({ name: "banana", file: "a", status: "skip" }),
+      reportCase({ name: "elsewhere", file: "c.yaml", line: 3, status: "skip" }),
+    ];
+    const text = textReport(report({ title: "t", suites: [{ name: "vet", cases }], facts: [], policies: [] }), PIPE);
+    expect(text).toBe(`launchgate vet  t
+
+  skip   a.sig → b.sig
+  skip   log:7
+  skip   b.sig@64
+  skip   banana  a
+  skip   elsewhere  c.yaml:3
+
+skip   5 cases: 5 skipped (842 ms)
+`);
+  });
+
+  test("gives one advice for findings that follow each other with the same, and names an exception once", () => {
+    const same = { code: "c", why: "because", fix: "do" };
+    const one = reportCase({
+      name: "n",
+      file: null,
+      status: "fail",
+      findings: [
+        finding({ ...same, message: "first" }),
+        finding({ ...same, message: "second" }),
+        finding({ ...same, message: "third", fix: "do otherwise" }),
+        finding({
+          code: "d",
+          message: "exception x lifts d",
+          why: null,
+          fix: null,
+          exception: { id: "x", state: "used" },
+        }),
+        finding({ code: "e", message: "exceptional", why: null, fix: null, exception: { id: "x", state: "expired" } }),
+      ],
+    });
+    const text = textReport(
+      report({ title: "t", suites: [{ name: "s", cases: [one] }], facts: [], policies: [] }),
+      PIPE,
+    );
+    expect(text).toContain(`
+  fail   n
+         c  first
+         c  second
+           why  because
+           fix  do
+         c  third
+           why  because
+           fix  do otherwise
+         d  exception x lifts d
+         e  exceptional
+           exception x has expired
+
+`);
   });
 
   test("says that an empty run judged nothing", () => {

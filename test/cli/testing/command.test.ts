@@ -11,6 +11,13 @@ import { emptyFolder, folderOf, opa } from "../policy/folder.js";
 const env = { LAUNCHGATE_OPA: opa.path };
 const testing = (args: readonly string[], cwd = ROOT) => launchgate(["test", ...args], { env, cwd });
 
+const steady = (text: string, dir: string): string =>
+  text
+    .replaceAll(dir, "DIR")
+    .replaceAll(/[0-9a-f]{64}/g, "<hash>")
+    .replaceAll(/ {2}\d+ ms$/gm, "")
+    .replaceAll(/\([\d.]+ m?s\)$/gm, "(<time>)");
+
 function starter(): string {
   const dir = join(emptyFolder(), "policy");
   expect(launchgate(["init", dir]).code).toBe(0);
@@ -21,11 +28,41 @@ describe("passes, exit 0,", () => {
   test("the policy that init writes", () => {
     const dir = starter();
     const { code, stdout, stderr } = testing([dir, "--coverage-threshold", "100"]);
-    expect({ code, stderr, stdout: stdout.replaceAll(dir, "DIR") }).toEqual({
+    expect({ code, stderr, stdout: steady(stdout, dir) }).toEqual({
       code: 0,
       stderr: "",
-      stdout:
-        "Rego DIR/launch/decision_test.rego: 3 of 3 pass\nlaunches: 8 of 8 pass\nconformance: 5 of 5 pass\ncoverage: 1 of 1 pass\n\n17 pass, 100 % Rego coverage\n",
+      stdout: `launchgate test  17 tests of launch policy policy
+
+Rego DIR/launch/decision_test.rego
+  pass   launch_test.test_a_listed_signer_launches
+  pass   launch_test.test_an_unlisted_signer_does_not_launch
+  pass   launch_test.test_isvsvn_0_does_not_launch
+
+launches
+  pass   a listed signer's enclave launches [native]
+  pass   a listed signer's enclave launches [kvm]
+  pass   an unlisted signer's does not [native]
+  pass   an unlisted signer's does not [kvm]
+  pass   one with ISVSVN 0 does not [native]
+  pass   one with ISVSVN 0 does not [kvm]
+  pass   one that may be debugged launches only where nobody does [native]
+  pass   one that may be debugged launches only where nobody does [kvm]
+
+conformance
+  pass   launches: a listed signer's enclave launches [native]
+  pass   launches: an unlisted signer's does not [native]
+  pass   launches: one with ISVSVN 0 does not [native]
+  pass   launches: one that may be debugged launches only where nobody does [native]
+  pass   launches: one that may be debugged launches only where nobody does [kvm]
+
+coverage
+  pass   at least 100 %
+
+  Rego coverage  100 %
+  policy         policy sha256:<hash>
+
+pass   17 cases: 17 pass (<time>)
+`,
     });
   });
 
@@ -84,10 +121,29 @@ describe("fails, exit 2,", () => {
       "\n  - { name: wrong, enclave: stranger, origin: kvm, expect: allow }\n",
     );
     const { code, stdout } = testing([dir, "--only", "suites"]);
-    expect({ code, stdout: stdout.replaceAll(dir, "DIR").replaceAll(/[0-9a-f]{64}/g, "<hash>") }).toEqual({
+    expect({ code, stdout: steady(stdout, dir) }).toEqual({
       code: 2,
-      stdout:
-        "launches: 8 of 9 pass\n  FAIL wrong (DIR/launch/decision_test.yaml:46)\n    expected allow, found deny: signer_not_listed (signer <hash> is not listed)\n\n8 pass, 1 fail\n",
+      stdout: `launchgate test  9 tests of launch policy policy
+
+launches
+  pass   a listed signer's enclave launches [native]
+  pass   a listed signer's enclave launches [kvm]
+  pass   an unlisted signer's does not [native]
+  pass   an unlisted signer's does not [kvm]
+  pass   one with ISVSVN 0 does not [native]
+  pass   one with ISVSVN 0 does not [kvm]
+  pass   one that may be debugged launches only where nobody does [native]
+  pass   one that may be debugged launches only where nobody does [kvm]
+  fail   wrong  DIR/launch/decision_test.yaml:46
+         expectation  expected allow, found deny: signer_not_listed (signer <hash> is not listed)
+           fix  correct the policy, its data or the expectation
+         decision  deny
+         reasons   signer_not_listed
+
+  policy  policy sha256:<hash>
+
+fail   9 cases: 1 fail, 8 pass (<time>)
+`,
     });
   });
 
@@ -99,8 +155,13 @@ describe("fails, exit 2,", () => {
     );
     const { code, stdout } = testing([dir, "--only", "rego"]);
     expect(code).toBe(2);
-    expect(stdout).toContain("FAIL launch_test.test_big");
-    expect(stdout).toContain("interpreter and WebAssembly differ: it passes in opa test, and traps");
+    expect(steady(stdout, dir)).toContain(`
+  fail   launch_test.test_big  DIR/launch/decision_test.rego:65
+         wasm_difference  interpreter and WebAssembly differ: it passes in opa test, and traps (the policy aborted: strings: get uint failed) compiled, as hosts run it
+           fix  decide by what WebAssembly can do: integers below 2^31 in format_int, no builtin of a host
+         opa test     pass
+         WebAssembly  trap
+`);
   });
 
   test("where coverage is below the threshold, naming the lines", () => {
@@ -108,9 +169,20 @@ describe("fails, exit 2,", () => {
     writeFileSync(join(dir, "launch/decision_test.rego"), "package launch_test\n\ntest_a if true\n");
     const { code, stdout } = testing([dir, "--only", "rego", "--coverage-threshold", "90"]);
     expect(code).toBe(2);
-    expect(stdout).toMatch(
-      /0 % of the lines are covered, expected at least 90 %\n.*decision\.rego:\d+(-\d+)? is reached by no test/,
-    );
+    expect(steady(stdout, dir)).toContain(`
+coverage
+  fail   at least 90 %
+         coverage  0 % of the lines are covered, expected at least 90 %
+           fix  test the lines that are named
+         coverage  note: DIR/launch/decision.rego:13 is reached by no test
+         coverage  note: DIR/launch/decision.rego:19 is reached by no test
+         coverage  note: DIR/launch/decision.rego:21-23 is reached by no test
+         coverage  note: DIR/launch/decision.rego:26 is reached by no test
+         coverage  note: DIR/launch/decision.rego:33 is reached by no test
+         coverage  note: DIR/launch/decision.rego:37 is reached by no test
+
+  Rego coverage  0 %
+`);
   });
 });
 
@@ -141,7 +213,9 @@ describe("could not, exit 1,", () => {
     const { code, stdout } = testing([dir]);
     expect({
       code,
-      said: /ERROR launch_test\.test_s .*\n.*it calls sprintf, which compiled policies do not have/.test(stdout),
+      said: /^ {2}error {2}launch_test\.test_s {2}\S+decision_test\.rego:65\n +not_judged {2}it cannot be run as WebAssembly: it calls sprintf, which compiled policies do not have/m.test(
+        stdout,
+      ),
     }).toEqual({ code: 1, said: true });
     expect(testing([dir, "--filter", "isvsvn", "--coverage-threshold", "1"]).stdout).toContain(
       "coverage was not measured: --filter leaves tests out",
@@ -196,10 +270,12 @@ test("watches: runs again after a change, and ends on SIGINT with the last run's
   });
   const runs = () => err.split("waiting for changes").length - 1;
   await expect.poll(runs, { timeout: 20_000 }).toBe(1);
-  expect(out).toContain("2 of 2 pass");
+  const last = () => out.trim().split("\n").at(-1)?.replace(/ \(.*/, "");
+  expect(last()).toBe("pass   3 cases: 3 pass");
   appendFileSync(join(dir, "a_test.yaml"), "  - { name: y, enclave: a, origin: native, expect: allow }\n");
   await expect.poll(runs, { timeout: 20_000 }).toBe(2);
-  expect(out).toContain("FAIL y");
+  expect(out).toContain(`\n  fail   y  ${join(dir, "a_test.yaml")}:5\n`);
+  expect(last()).toBe("fail   4 cases: 1 fail, 3 pass");
   child.kill("SIGINT");
   expect(await ended).toBe(2);
 });
