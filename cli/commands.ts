@@ -20,5 +20,6 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "check", summary: "check a policy folder against the schemas", load: () => import("./commands/check.js") },
   { name: "build", summary: "compile a policy folder to a bundle", load: () => import("./commands/build.js") },
   { name: "bench", summary: "measure how fast decisions are here", load: () => import("./commands/bench.js") },
+  { name: "audit", summary: "check and read the audit log", load: () => import("./commands/audit.js") },
   { name: "version", summary: "print the versions of what decides", load: () => import("./commands/version.js") },
 ];

@@ -30,8 +30,6 @@ export interface StartOptions {
 
 export interface Started {
   readonly files: LogFiles;
-  /** A line that was there before is the last. */
-  readonly resumed: boolean;
   /** What was cut off or left behind, to be recorded. */
   readonly repairs: readonly Repair[];
 }
@@ -60,7 +58,7 @@ export async function startLog(options: StartOptions): Promise<Started> {
     repairs.push(setAside(directory, file.name, checked.torn));
   }
   const head = { log_id: randomUUID(), key: options.key, checkpoint_records: options.checkpointRecords };
-  return { files: LogFiles.begin(directory, head, next), resumed: false, repairs };
+  return { files: LogFiles.begin(directory, head, next), repairs };
 }
 
 interface CheckedFile {
@@ -138,7 +136,7 @@ function resume(
       last === null
         ? LogFiles.begin(directory, own, next)
         : LogFiles.continueBehind(directory, own, { name: file.name, number: next - 1, last }, "damaged");
-    return { files, resumed: true, repairs };
+    return { files, repairs };
   }
   // INVARIANT: without damage there is a first line and a last.
   const at = { name: file.name, number: file.number, sizeBytes, last: last as Place };
@@ -147,7 +145,7 @@ function resume(
   const files = same
     ? LogFiles.resume(directory, own, at)
     : LogFiles.continueBehind(directory, own, { ...at, number: next - 1 }, "configuration");
-  return { files, resumed: true, repairs };
+  return { files, repairs };
 }
 
 /** Cuts the unfinished end off, and keeps it beside the file where there is room. */

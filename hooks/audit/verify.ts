@@ -143,6 +143,7 @@ export class ChainCheck {
       const what = begins ? "a file begins in the middle of this one" : "the first line of this file is missing";
       this.#fault(begins ? "foreign" : "removed", spot, link.seq, what);
     }
+    if (begins) this.#begin(record as JsonRecord, spot, link);
     if (!this.#follows(link, spot)) return undefined;
     const before = this.last;
     this.last = { seq: link.seq, sha256: digestOf(bytes) };
@@ -242,13 +243,6 @@ export class ChainCheck {
   /** A line that the log writes about itself. */
   #own(record: JsonRecord, link: Link, before: Place | null, spot: Spot): Promise<void> | undefined {
     switch (record["kind"]) {
-      case "genesis":
-        if (link.seq !== 0) this.#fault("foreign", spot, link.seq, "a log begins in the middle of this one");
-        this.#begin(record, spot, link);
-        break;
-      case "continued":
-        this.#begin(record, spot, link);
-        break;
       case "checkpoint":
         return this.#checkpoint(record, link, before, spot);
       case "retired": {
@@ -270,6 +264,7 @@ export class ChainCheck {
     return undefined;
   }
 
+  /** The first line of a file. */
   #begin(record: JsonRecord, spot: Spot, link: Link): void {
     const id = record["log_id"];
     if (typeof id !== "string") return;
