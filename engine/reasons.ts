@@ -30,6 +30,8 @@ export const REASONS = {
   lockdown_debug: "Lockdown is at confidentiality, and DEBUG is on or possibly on.",
   lockdown_key_is_public: "Lockdown is on, and the private half of the signing key is public.",
   lockdown_einittokenkey: "Lockdown is on, and EINITTOKENKEY is on or possibly on.",
+  // the audit log
+  audit_unavailable: "The decision could not be recorded in the audit log, and what is not recorded is denied.",
   // anything else
   internal: "Launchgate failed while deciding.",
 } as const;

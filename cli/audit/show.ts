@@ -3,6 +3,7 @@
 import { isUtf8 } from "node:buffer";
 import { isJsonObject, type JsonObject } from "../../engine/json.js";
 import { CommandError, type Io } from "../io.js";
+import { printable } from "../output/table.js";
 import { isWanted, type ShowFilter } from "./filter.js";
 import { logPaths } from "./log-paths.js";
 import { type LogLine, readLog } from "./read-log.js";
@@ -25,31 +26,40 @@ export async function showLog(path: string, options: ShowOptions, io: Io): Promi
   /** What is held back until it is known to be among the newest. */
   let held: string[] | null = limit === null ? null : [];
   const release = (): void => {
-    for (const text of held ?? []) out.record(text);
+    for (const text of held === null ? [] : newest(held, limit)) out.record(text);
     held = null;
   };
-  const following = follow ? { onCaughtUp: release, stopped: () => process.stdout.destroyed } : null;
+  const following = follow ? { onCaughtUp: release, stopped: nobodyReads } : null;
   for await (const line of readLog(logPaths([path]), following)) {
-    if (process.stdout.destroyed) break;
+    if (nobodyReads()) break;
     const record = recordOf(line);
     if (typeof record === "string") {
       broken += 1;
-      io.err(`${line.file}:${line.number} ${record}\n`);
+      io.err(`${printable(line.file)}:${line.number} ${record}\n`);
     } else if (isWanted(record, filter)) {
       const text = format === "text" ? recordText(record, io) : printableJson(JSON.stringify(record));
       if (held === null) out.record(text);
       else {
         held.push(text);
         // Let go of old ones now and then, not one by one.
-        if (held.length > 2 * (limit as number) + 64) held = held.slice(-(limit as number));
+        if (held.length > MAX_HELD_MORE + 2 * (limit ?? 0)) held = [...newest(held, limit)];
       }
     }
-    if (held !== null && limit === 0) held = [];
   }
-  if (held !== null && limit !== null) held = limit === 0 ? [] : held.slice(-limit);
   release();
   out.end();
   return broken;
+}
+
+const MAX_HELD_MORE = 64;
+
+function newest(texts: readonly string[], limit: number | null): readonly string[] {
+  return limit === null ? texts : texts.slice(Math.max(0, texts.length - limit));
+}
+
+/** Whoever read stdout has gone away, as `head` does. */
+function nobodyReads(): boolean {
+  return process.stdout.destroyed || process.stdout.errored !== null;
 }
 
 interface Printer {

@@ -270,10 +270,13 @@ export class Recorder {
     this.#armRetry();
   }
 
-  /** Half a line is nothing that anybody should find in a log; where it cannot be taken back now, the retry does it. */
+  /**
+   * Half a line is nothing that anybody should find in a log; where it cannot be taken back now, the retry does it. What is
+   * left has then been made to last.
+   */
   #takeBack(mark: LogFiles["mark"]): void {
     try {
-      this.#files.takeBack(mark);
+      if (this.#files.takeBack(mark)) this.#synced();
     } catch {
       return;
     }
@@ -283,7 +286,7 @@ export class Recorder {
   #hold(entries: readonly Entry[]): void {
     for (const entry of entries) {
       const useful = this.#keeps || entry.as === "other" || entry.as === null;
-      if (useful && this.#kept.length < this.#options.maxKept) this.#kept.push(entry);
+      if (useful && this.#kept.length < this.#options.maxLagRecords) this.#kept.push(entry);
       else if (entry.as !== null) this.#lost[entry.as] += 1;
     }
   }

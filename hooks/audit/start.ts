@@ -1,6 +1,6 @@
 /**
  * How a log is taken up again: the last file is checked line by line, an unfinished end is cut off and said so in the log,
- * and anything else that is wrong with it stops the start. Truth: verify.ts for what is wrong.
+ * and anything else that is wrong with it stops the start. Truth: chain-check.ts for what is wrong.
  *
  * A crash leaves nothing but an unfinished last line: each group of lines lasts before the next is written. So anything else
  * is somebody's doing, or the disk's, and for the operator to look at.
@@ -10,12 +10,12 @@ import { randomUUID } from "node:crypto";
 import { closeSync, constants, fsyncSync, ftruncateSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, MAX_LINE_BYTES, type Place } from "./chain.js";
+import { ChainCheck } from "./chain-check.js";
 import type { CheckpointVerifier, SignerName } from "./checkpoint.js";
 import { AuditError } from "./errors.js";
 import { type LogFileName, listFiles, makeDirectory, syncDirectory } from "./files.js";
 import { LineReader } from "./lines.js";
 import { LogFiles, type LogHead, now } from "./log-files.js";
-import { ChainCheck } from "./verify.js";
 
 export interface StartOptions {
   readonly directory: string;
@@ -34,7 +34,7 @@ export interface Started {
   readonly repairs: readonly Repair[];
 }
 
-export interface Repair {
+interface Repair {
   readonly kind: "repaired";
   readonly timestamp: string;
   readonly file: string;
@@ -83,7 +83,7 @@ async function checkLast(path: string, options: StartOptions): Promise<CheckedFi
       if (line.number === 1) {
         head = headOf(line.bytes);
         const { verifier } = options;
-        if (verifier !== null && head?.key?.kid === verifier.kid) check = new ChainCheck({ verifiers: [verifier] });
+        if (verifier !== null && head?.key?.kid === verifier.kid) check = new ChainCheck([verifier]);
       }
       sizeBytes = line.offset + line.length + 1;
       await check.line(line.bytes, path, line.number, line.length);

@@ -5,8 +5,9 @@ import { appendFileSync, mkdirSync, renameSync, rmSync, truncateSync, writeFileS
 import { join } from "node:path";
 import type { Worker } from "node:worker_threads";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type AuditLog, type AuditLogOptions, openAuditLog } from "../../../hooks/audit/audit-log.js";
+import { type AuditLog, openAuditLog } from "../../../hooks/audit/audit-log.js";
 import type { AuditError } from "../../../hooks/audit/errors.js";
+import type { AuditLogOptions } from "../../../hooks/audit/options.js";
 import { verifyLog } from "../../../hooks/audit/verify.js";
 import { allowed, appended, denied, emptyFolder, expectSchema, filesOf, linesOf } from "./logs.js";
 
