@@ -15,7 +15,7 @@
  */
 
 import { grantsText, originText, platformText, secsText } from "./audit-text.js";
-import type { Reason } from "./decision.js";
+import type { PolicyIdentity, Reason } from "./decision.js";
 import { HOOKS, type Origin, TakenEvent } from "./event.js";
 import type { Judged } from "./launch.js";
 
@@ -41,8 +41,12 @@ export const TEXT_SLOTS = 4096;
 export const SIGSTRUCT_SLOTS = 1024;
 /** Longer pieces are not remembered, so that all slots together stay small. */
 const MAX_REMEMBERED = 4096;
-/** Reasons of one kind that are longer as JSON are shortened: a record stays below a mebibyte whatever a policy says. */
-const MAX_REASONS = 240 * 1024;
+/**
+ * Bytes of the reasons of one kind as JSON, and of the policies: what is longer is shortened, so that a record stays below a
+ * mebibyte whatever a policy says.
+ */
+const MAX_REASONS = 224 * 1024;
+const MAX_POLICIES = 32 * 1024;
 
 export const ID_BYTES = 36;
 /** Where a decision's slots begin, and where its metrics. */
@@ -93,7 +97,7 @@ export class Packer {
   decision({ decision, event }: Judged, metrics: AuditMetrics = NO_METRICS): void {
     const { policy, generation, decision_id, reasons, warnings, would_deny } = decision;
     this.#shortened = false;
-    const policySlot = this.#shared(policy, ONCE.policy, JSON.stringify);
+    const policySlot = this.#policies(policy);
     const reasonsSlot = this.#reasons(reasons, ONCE.reasons);
     const warningsSlot = this.#reasons(warnings, ONCE.warnings);
     const wouldDenySlot = this.#reasons(would_deny, ONCE.wouldDeny);
@@ -158,9 +162,23 @@ export class Packer {
     const there = this.#texts.find(value);
     if (there !== 0) return there;
     const text = write(value);
-    const slot = Object.isFrozen(value) && text.length <= MAX_REMEMBERED ? this.#texts.add(value) : once;
-    this.#item(ITEM.text, slot, text);
-    return slot;
+    if (!Object.isFrozen(value) || text.length > MAX_REMEMBERED) {
+      this.#item(ITEM.text, once, text);
+      return once;
+    }
+    this.#item(ITEM.text, this.#texts.next, text);
+    return this.#texts.add(value);
+  }
+
+  #policies(policies: readonly PolicyIdentity[]): number {
+    const there = this.#texts.find(policies);
+    if (there !== 0) return there;
+    const text = JSON.stringify(policies);
+    if (isWithin(text, MAX_POLICIES)) return this.#shared(policies, ONCE.policy, () => text);
+    this.#shortened = true;
+    const short = policies.map(({ name, sha256, revision }) => ({ name, sha256, revision: revision.slice(0, 64) }));
+    this.#item(ITEM.text, ONCE.policy, JSON.stringify(short.slice(0, 64)));
+    return ONCE.policy;
   }
 
   #reasons(reasons: readonly Reason[], once: number): number {
@@ -168,7 +186,7 @@ export class Packer {
     const there = this.#texts.find(reasons);
     if (there !== 0) return there;
     const text = JSON.stringify(reasons);
-    if (text.length <= MAX_REASONS) return this.#shared(reasons, once, () => text);
+    if (isWithin(text, MAX_REASONS)) return this.#shared(reasons, once, () => text);
     this.#shortened = true;
     this.#item(ITEM.text, once, shortReasons(reasons));
     return once;
@@ -192,9 +210,9 @@ export class Packer {
       vm: vm && { ...vm },
       guest: guest && { ...guest },
     };
+    this.#item(ITEM.text, this.#texts.next, text);
     const slot = this.#texts.add(own);
     this.#origins[place] = [own, slot];
-    this.#item(ITEM.text, slot, text);
     return slot;
   }
 
@@ -204,14 +222,14 @@ export class Packer {
     const seen = TakenEvent.seenOf(event);
     const there = seen === null ? 0 : this.#sigstructs.find(seen);
     if (there !== 0) return there;
-    const slot = seen === null ? ONCE.sigstruct : this.#sigstructs.add(seen);
+    const slot = seen === null ? ONCE.sigstruct : this.#sigstructs.next;
     this.#room(9 + sigstruct.length);
     this.#view.setUint8(this.#at, ITEM.sigstruct);
     this.#view.setUint32(this.#at + 1, slot, true);
     this.#view.setUint32(this.#at + 5, sigstruct.length, true);
     this.#bytes.set(sigstruct, this.#at + 9);
     this.#at += 9 + sigstruct.length;
-    return slot;
+    return seen === null ? slot : this.#sigstructs.add(seen);
   }
 
   /** One object for each name, so that names are remembered like everything else. */
@@ -246,7 +264,8 @@ export class Packer {
 class Slots {
   readonly #slotOf = new WeakMap<object, number>();
   readonly #owners: (object | undefined)[];
-  #next = FIRST_REMEMBERED;
+  /** The one that the next gets. It gets it once the slot is filled: a slot that has an owner holds what it should. */
+  next: number = FIRST_REMEMBERED;
 
   constructor(count: number) {
     this.#owners = new Array(count).fill(undefined);
@@ -259,8 +278,8 @@ class Slots {
   }
 
   add(owner: object): number {
-    const slot = this.#next;
-    this.#next = slot + 1 === this.#owners.length ? FIRST_REMEMBERED : slot + 1;
+    const slot = this.next;
+    this.next = slot + 1 === this.#owners.length ? FIRST_REMEMBERED : slot + 1;
     this.#owners[slot] = owner;
     this.#slotOf.set(owner, slot);
     return slot;
@@ -288,6 +307,11 @@ function sameFields(a: object | null, b: object | null): boolean {
 
 function nameText({ name }: { readonly name: string }): string {
   return JSON.stringify(name);
+}
+
+/** Whether a text has at most so many bytes as UTF-8. */
+function isWithin(text: string, sizeBytes: number): boolean {
+  return text.length * 3 <= sizeBytes || Buffer.byteLength(text) <= sizeBytes;
 }
 
 /** Codes and modules of reasons that are too long for a record, and the beginnings of their messages. */

@@ -35,6 +35,8 @@ export const REASONS = {
   lockdown_einittokenkey: "Lockdown is on, and EINITTOKENKEY is on or possibly on.",
   // the daemon
   shutting_down: "Launchgate is closed, or closing, and allows nothing any more.",
+  // the audit log
+  audit_unavailable: "The decision could not be recorded in the audit log, and what is not recorded is denied.",
   // anything else
   internal: "Launchgate failed while deciding.",
 } as const;
