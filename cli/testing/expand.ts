@@ -3,12 +3,12 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../../engine/json.js";
 import { effectiveData, LaunchError, shippedData } from "../../hooks/index.js";
 import { CommandError } from "../io.js";
+import type { Fault, FilePath } from "../schema-file.js";
 import type { Expectation, LaunchCase } from "./case.js";
 import { type Enclave, SuiteError, unknownName } from "./enclaves.js";
 import { eventOf } from "./events.js";
 import { filledIn } from "./placeholders.js";
 import type { CaseText, ExpectationText, ExpectText, OriginKind, VerdictText } from "./suite.js";
-import type { Fault, FilePath } from "../schema-file.js";
 import type { SuiteFile } from "./suite-file.js";
 
 /**
