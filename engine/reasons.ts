@@ -35,8 +35,9 @@ export const REASONS = {
   lockdown_einittokenkey: "Lockdown is on, and EINITTOKENKEY is on or possibly on.",
   // the daemon
   claim_refused: "The request claims what the listener does not let this peer claim.",
-  audit_unavailable: "The decision cannot be recorded, and what is not recorded is not allowed.",
   shutting_down: "Launchgate is closed, or closing, and allows nothing any more.",
+  // the audit log
+  audit_unavailable: "The decision could not be recorded in the audit log, and what is not recorded is denied.",
   // anything else
   internal: "Launchgate failed while deciding.",
 } as const;
