@@ -9,7 +9,6 @@ import { checkConfig } from "../serve/check.js";
 import { readConfig } from "../serve/config.js";
 import { Daemon } from "../serve/daemon.js";
 import { createLog, LOG_LEVELS, type LogLevel } from "../serve/log.js";
-import { peersFor } from "../serve/peers.js";
 
 interface ServeOptions {
   readonly config?: string;
@@ -45,11 +44,9 @@ async function serve(options: ServeOptions, io: Io): Promise<void> {
     return;
   }
   const log = createLog({ format: options.logFormat, level: options.logLevel, err: io.err });
-  const { config } = read();
   const daemon = await Daemon.start({
     read,
     log,
-    peers: await peersFor(config),
     overrides: { allowRollback: options.allowRollback === true, allowRemoval: options.allowRemoval === true },
   });
   process.on("SIGHUP", () => void daemon.reload());

@@ -9,6 +9,7 @@ import { dirname } from "node:path";
 import { type AuditLog, openAuditLog } from "../../hooks/audit/audit-log.js";
 import type { Overrides, PolicyEvent } from "../../hooks/index.js";
 import type { Trouble } from "../../hooks/socket/connection.js";
+import { type PeerReader, peerReader } from "../../hooks/socket/peer.js";
 import { createSocketServer, type SocketServer } from "../../hooks/socket/server.js";
 import { readBytes } from "../files.js";
 import { CommandError } from "../io.js";
@@ -16,7 +17,6 @@ import { packageVersion } from "../policy/shipped.js";
 import { type Asker, askerOf } from "./asker.js";
 import type { Config, ListenerConfig, ReadConfig } from "./config.js";
 import { type HttpServer, serveHttp } from "./http.js";
-import type { PeerReader } from "./identity.js";
 import { Judging } from "./judging.js";
 import type { Log } from "./log.js";
 import { createMetrics } from "./metrics.js";
@@ -28,8 +28,6 @@ export interface DaemonOptions {
   readonly read: () => ReadConfig;
   readonly log: Log;
   readonly overrides: Overrides;
-  /** Null: nobody can say who asks. */
-  readonly peers: PeerReader | null;
 }
 
 /** One listener of the configuration, listening. */
@@ -49,6 +47,8 @@ export interface Reloads {
 
 export class Daemon {
   readonly #options: DaemonOptions;
+  /** Null: nobody can say who asks. */
+  readonly #peers: PeerReader | null;
   readonly #log: Log;
   readonly #started = Date.now();
   readonly #latencies = new Latencies();
@@ -67,6 +67,7 @@ export class Daemon {
     this.#log = options.log;
     this.#file = file;
     this.#config = config;
+    this.#peers = peerReader({ provisionDevice: config.devices.sgx_provision });
   }
 
   /**
@@ -85,15 +86,17 @@ export class Daemon {
   }
 
   async #start(): Promise<void> {
-    const { peers, overrides } = this.#options;
     const config = this.#config;
-    expectIdentity(config, peers);
+    expectIdentity(config, this.#peers);
     makeFolders(config);
     const audit = await this.#openAudit(config);
     this.#audit = audit;
     audit.note("started", { version: packageVersion(), pid: process.pid, config: this.#file });
     this.#noteModes(config);
-    this.#policies = await Policies.open({ config, onEvent: (event) => this.#policyEvent(event) }, overrides);
+    this.#policies = await Policies.open(
+      { config, onEvent: (event) => this.#policyEvent(event) },
+      this.#options.overrides,
+    );
     const policies = this.#policies;
     if (policies.gate === null) {
       this.#log.write("error", "no_policy", "no policy is in force: every launch is denied until one is");
@@ -104,7 +107,7 @@ export class Daemon {
       gate: () => policies.gate,
       maxLag: config.audit.max_lag,
     });
-    for (const listener of config.listeners) await this.#listen(listener, judging, peers);
+    for (const listener of config.listeners) await this.#listen(listener, judging);
     const metrics = createMetrics(() => this.status(), this.#latencies);
     const pages = { status: () => this.status(), metrics };
     this.#http.push(await serveHttp(config.control, { ...pages, private: true }));
@@ -124,7 +127,7 @@ export class Daemon {
       file: this.#file,
       config: this.#config,
       listeners: this.#listeners,
-      identity: this.#options.peers !== null,
+      identity: this.#peers !== null,
       active: this.#policies?.active ?? null,
       gate: this.#policies?.gate ?? null,
       audit: this.#audit,
@@ -229,7 +232,8 @@ export class Daemon {
     });
   }
 
-  async #listen(config: ListenerConfig, judging: Judging, peers: PeerReader | null): Promise<void> {
+  async #listen(config: ListenerConfig, judging: Judging): Promise<void> {
+    const peers = this.#peers;
     const tally = new ListenerTally(config.origin);
     const { connections, connections_per_peer, in_flight } = config.limits;
     if (peers === null) {
