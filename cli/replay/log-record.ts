@@ -37,8 +37,11 @@ export interface LogRecord {
 /** Deeper than a record with its event and reasons ever is. */
 const MAX_DEPTH = 16;
 
-/** The record that a line holds, or what is wrong with it. */
-export function readRecord(bytes: Uint8Array): LogRecord | string {
+/**
+ * The record that a line holds, or what is wrong with it; null for what a daemon's log says beside decisions: what was
+ * loaded, what a launch returned, checkpoints.
+ */
+export function readRecord(bytes: Uint8Array): LogRecord | string | null {
   if (!isUtf8(bytes)) return "it is not UTF-8";
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
   const value = parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
@@ -49,6 +52,7 @@ export function readRecord(bytes: Uint8Array): LogRecord | string {
   if (keys !== keysIn(text)) return "a key stands twice in one object";
   if (Object.hasOwn(value, "result") && Object.hasOwn(value, "input")) return auditRecord(value);
   if (Object.hasOwn(value, "hook") && Object.hasOwn(value, "v")) return { event: value, recorded: null };
+  if (typeof value["kind"] === "string" && value["kind"] !== "decision" && isJsonObject(value["chain"])) return null;
   return "it is neither an audit record (with input and result) nor a LaunchEvent (with v and hook)";
 }
 

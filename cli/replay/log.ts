@@ -37,6 +37,8 @@ export interface LogSummary {
   /** What was looked at: neither broken nor filtered out. */
   readonly records: number;
   readonly filtered: number;
+  /** Of an audit log's own: what is no decision. */
+  readonly others: number;
   readonly broken: number;
   /** The first of them. */
   readonly shown: readonly BrokenLine[];
@@ -76,6 +78,7 @@ class LogReader {
   #lines = 0;
   #records = 0;
   #filtered = 0;
+  #others = 0;
   #broken = 0;
   #bytes = 0;
   limited = false;
@@ -107,6 +110,9 @@ class LogReader {
     const record = bytes === null ? `it is longer than ${MAX_LINE_BYTES} bytes` : readRecord(bytes);
     if (typeof record === "string") {
       this.#breaks(place, ended ? record : `${record}; ${TORN}`);
+    } else if (record === null) {
+      this.#lines += 1;
+      this.#others += 1;
     } else if (!wanted(record, this.#filter)) {
       this.#lines += 1;
       this.#filtered += 1;
@@ -135,6 +141,7 @@ class LogReader {
       lines: this.#lines,
       records: this.#records,
       filtered: this.#filtered,
+      others: this.#others,
       broken: this.#broken,
       shown: this.#shown,
       limited: this.limited,

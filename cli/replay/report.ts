@@ -44,6 +44,7 @@ export function replayReport(given: ReplayReportGiven): Report {
       { name: "records", value: replay.summary.records.toLocaleString("en") },
       ...COUNTS.map((name) => ({ name: COUNT_WORDS[name], count: replay.counts[name] }))
         .concat({ name: "filtered out", count: replay.summary.filtered })
+        .concat({ name: "lines that are no decision", count: replay.summary.others })
         .concat({ name: "broken lines", count: replay.summary.broken })
         .filter(({ count }) => count > 0)
         .map(({ name, count }) => ({ name, value: count.toLocaleString("en") })),

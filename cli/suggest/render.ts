@@ -72,6 +72,7 @@ export function suggestionNotes(found: Suggestion): string {
     [counts.denied_now, "recorded as allowed, denied by this policy and not considered: --all considers them"],
     [counts.without_event, "denials of what was no event: nothing can be said of them"],
     [summary.filtered, "filtered out"],
+    [summary.others, "lines that are no decision"],
   ];
   const lines = [
     `${plural(counts.denials, "denial")} considered: ${counts.justified} justify the proposal, ${counts.denials - counts.justified} are left out`,

@@ -383,6 +383,27 @@ describe("where logs come from", () => {
   });
 });
 
+describe("what a daemon's log says beside decisions", () => {
+  const chain = { seq: 1, prev: "00".repeat(32) };
+  const others = [
+    { kind: "genesis", version: 1, chain },
+    { kind: "policy_loaded", generation: 1, chain },
+    { kind: "result", decision_id: "x", errno: 0, chain },
+    { kind: "something of a later version", chain },
+  ];
+  file("daemon.jsonl", lines([...others.map((line) => JSON.stringify(line)), JSON.stringify(RECORDS[0])]));
+
+  test("is counted, and is neither a decision nor broken", () => {
+    expect(replayed("daemon.jsonl").summary).toMatchObject({ lines: 5, records: 1, others: 4, broken: 0 });
+  });
+
+  test("hides no decision, and is not what has no place in the chain", () => {
+    const named = JSON.stringify({ ...RECORDS[0], kind: "result", chain });
+    file("named.jsonl", lines([named, JSON.stringify({ kind: "result" })]));
+    expect(replayed("named.jsonl").summary).toMatchObject({ records: 1, others: 0, broken: 1 });
+  });
+});
+
 describe("broken lines", () => {
   const good = JSON.stringify(RECORDS[0]);
   file("broken.jsonl", lines([good, "{", good, "[]"]) + good.slice(0, 100));
@@ -391,7 +412,7 @@ describe("broken lines", () => {
     const found = replayed("broken.jsonl --data listed.json --fail-on any");
     expect(found.code).toBe(1);
     expect(found.summary).toEqual({
-      ...{ lines: 5, records: 2, filtered: 0, broken: 3, limited: false },
+      ...{ lines: 5, records: 2, filtered: 0, others: 0, broken: 3, limited: false },
       shown: [
         { file: "broken.jsonl", line: 2, why: "it is no JSON" },
         { file: "broken.jsonl", line: 4, why: "it is no JSON object" },
