@@ -398,7 +398,7 @@ describe("what a daemon's log says beside decisions", () => {
   });
 
   test("hides no decision, and is not what has no place in the chain", () => {
-    const named = JSON.stringify({ ...RECORDS[0], kind: "result", chain });
+    const named = JSON.stringify({ ...(RECORDS[0] as object), kind: "result", chain });
     file("named.jsonl", lines([named, JSON.stringify({ kind: "result" })]));
     expect(replayed("named.jsonl").summary).toMatchObject({ records: 1, others: 0, broken: 1 });
   });
