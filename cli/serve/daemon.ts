@@ -18,6 +18,7 @@ import { type Asker, askerOf } from "./asker.js";
 import type { Config, ListenerConfig, ReadConfig } from "./config.js";
 import { type HttpServer, serveHttp } from "./http.js";
 import { Judging } from "./judging.js";
+import type { ListenFd } from "./listen-fds.js";
 import type { Log } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { Policies } from "./policies.js";
@@ -28,6 +29,8 @@ export interface DaemonOptions {
   readonly read: () => ReadConfig;
   readonly log: Log;
   readonly overrides: Overrides;
+  /** Sockets that were opened by who started the daemon; each is some listener's. */
+  readonly sockets: readonly ListenFd[];
 }
 
 /** One listener of the configuration, listening. */
@@ -88,6 +91,7 @@ export class Daemon {
   async #start(): Promise<void> {
     const config = this.#config;
     expectIdentity(config, this.#peers);
+    expectListeners(config, this.#options.sockets);
     makeFolders(config);
     const audit = await this.#openAudit(config);
     this.#audit = audit;
@@ -242,10 +246,7 @@ export class Daemon {
     }
     const unknown: Asker | null = peers === null ? askerOf(config, tally, null) : null;
     const server = await createSocketServer<Asker>({
-      path: config.path,
-      mode: Number.parseInt(config.mode, 8),
-      ...(config.owner === null ? {} : { uid: config.owner }),
-      ...(config.group === null ? {} : { gid: config.group }),
+      ...this.#placeOf(config),
       limits: { maxConnections: connections, maxConnectionsPerPeer: connections_per_peer, maxInFlight: in_flight },
       peerOf: async (socket) => {
         if (unknown !== null || peers === null) return { peer: unknown ?? askerOf(config, tally, null) };
@@ -258,6 +259,17 @@ export class Daemon {
       trouble: (trouble) => this.#trouble(config, trouble),
     });
     this.#listeners.push({ config, tally, server });
+  }
+
+  #placeOf({ name, path, mode, owner, group }: ListenerConfig) {
+    const given = this.#options.sockets.find((socket) => socket.name === name);
+    if (given !== undefined) return { fd: given.fd };
+    return {
+      path,
+      mode: Number.parseInt(mode, 8),
+      ...(owner === null ? {} : { uid: owner }),
+      ...(group === null ? {} : { gid: group }),
+    };
   }
 
   #policyEvent(event: PolicyEvent): void {
@@ -306,6 +318,15 @@ export function expectIdentity({ listeners }: Config, peers: PeerReader | null):
     1,
     `the listener ${demanding.path} has to know who asks, which takes the package koffi: run npm install koffi`,
   );
+}
+
+/** @throws CommandError exit 1 where a socket was handed over that is no listener's */
+function expectListeners({ listeners }: Config, sockets: readonly ListenFd[]): void {
+  const names = listeners.map(({ name }) => name);
+  const unknown = sockets.find(({ name }) => !names.includes(name));
+  if (unknown === undefined) return;
+  const known = names.join(", ");
+  throw new CommandError(1, `a socket ${unknown.name} was handed over, expected FileDescriptorName= one of ${known}`);
 }
 
 /** @throws CommandError exit 1 */
