@@ -25,7 +25,9 @@ print("bound", flush=True)
 while True: print(json.dumps(s.recv(4096).decode()), flush=True)
 `;
 
-const canStart = has("systemd-socket-activate") && has("python3") && systemCalls() !== null;
+/** Of systemd: listens, and starts a program when somebody connects. */
+const ACTIVATE = "systemd-socket-activate";
+const canStart = has(ACTIVATE) && has("python3") && systemCalls() !== null;
 
 test.skipIf(!canStart)(
   "who connects first starts it, and it says what it does (skipped without koffi, python3 or systemd-socket-activate)",
@@ -53,7 +55,7 @@ test.skipIf(!canStart)(
       HOME: folder,
     };
     const environment = Object.entries(variables).flatMap(([name, value]) => ["-E", `${name}=${value}`]);
-    const daemon = spawn("systemd-socket-activate", [
+    const daemon = spawn(ACTIVATE, [
       ...["-l", gate, "--fdname=gate", ...environment],
       ...[process.execPath, MAIN, "serve"],
     ]);
