@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
 
 /** What went wrong in a system call; `code` as Node names it: `EAGAIN`. */
-export class SystemCallError extends Error {
+class SystemCallError extends Error {
   override readonly name = "SystemCallError";
   readonly code: string;
 
@@ -20,7 +20,7 @@ export class SystemCallError extends Error {
 }
 
 /** `struct ucred` of unix(7): who connected, as it was then. The pid is 0 where it is in no PID namespace of ours. */
-export interface Credentials {
+interface Credentials {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
