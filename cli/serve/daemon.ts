@@ -140,6 +140,11 @@ export class Daemon {
     });
   }
 
+  /** How long what is in flight may take once `stop` is called. */
+  get shutdownMs(): number {
+    return this.#config.shutdown_ms;
+  }
+
   /** Reads the configuration and the policies again. What is wrong is said, and what was in force stays. */
   reload(): Promise<void> {
     const reloaded = this.#turn.then(() => this.#reload());
