@@ -115,7 +115,7 @@ function packing() {
     format: "esm",
     platform: "node",
     target: "node20.19",
-    external: ["commander", "yaml", "picocolors", "wrap-ansi", "@cedar-policy/*", "casbin"],
+    external: ["commander", "yaml", "picocolors", "wrap-ansi", "prom-client", "@cedar-policy/*", "casbin"],
     legalComments: "inline",
     logLevel: "warning",
     plugins: [

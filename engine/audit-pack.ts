@@ -158,9 +158,12 @@ export class Packer {
     const there = this.#texts.find(value);
     if (there !== 0) return there;
     const text = write(value);
-    const slot = Object.isFrozen(value) && text.length <= MAX_REMEMBERED ? this.#texts.add(value) : once;
-    this.#item(ITEM.text, slot, text);
-    return slot;
+    if (!Object.isFrozen(value) || text.length > MAX_REMEMBERED) {
+      this.#item(ITEM.text, once, text);
+      return once;
+    }
+    this.#item(ITEM.text, this.#texts.next, text);
+    return this.#texts.add(value);
   }
 
   #reasons(reasons: readonly Reason[], once: number): number {
@@ -192,9 +195,9 @@ export class Packer {
       vm: vm && { ...vm },
       guest: guest && { ...guest },
     };
+    this.#item(ITEM.text, this.#texts.next, text);
     const slot = this.#texts.add(own);
     this.#origins[place] = [own, slot];
-    this.#item(ITEM.text, slot, text);
     return slot;
   }
 
@@ -204,14 +207,14 @@ export class Packer {
     const seen = TakenEvent.seenOf(event);
     const there = seen === null ? 0 : this.#sigstructs.find(seen);
     if (there !== 0) return there;
-    const slot = seen === null ? ONCE.sigstruct : this.#sigstructs.add(seen);
+    const slot = seen === null ? ONCE.sigstruct : this.#sigstructs.next;
     this.#room(9 + sigstruct.length);
     this.#view.setUint8(this.#at, ITEM.sigstruct);
     this.#view.setUint32(this.#at + 1, slot, true);
     this.#view.setUint32(this.#at + 5, sigstruct.length, true);
     this.#bytes.set(sigstruct, this.#at + 9);
     this.#at += 9 + sigstruct.length;
-    return slot;
+    return seen === null ? slot : this.#sigstructs.add(seen);
   }
 
   /** One object for each name, so that names are remembered like everything else. */
@@ -246,7 +249,8 @@ export class Packer {
 class Slots {
   readonly #slotOf = new WeakMap<object, number>();
   readonly #owners: (object | undefined)[];
-  #next = FIRST_REMEMBERED;
+  /** The one that the next gets. It gets it once the slot is filled: a slot that has an owner holds what it should. */
+  next: number = FIRST_REMEMBERED;
 
   constructor(count: number) {
     this.#owners = new Array(count).fill(undefined);
@@ -259,8 +263,8 @@ class Slots {
   }
 
   add(owner: object): number {
-    const slot = this.#next;
-    this.#next = slot + 1 === this.#owners.length ? FIRST_REMEMBERED : slot + 1;
+    const slot = this.next;
+    this.next = slot + 1 === this.#owners.length ? FIRST_REMEMBERED : slot + 1;
     this.#owners[slot] = owner;
     this.#slotOf.set(owner, slot);
     return slot;

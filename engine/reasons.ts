@@ -34,7 +34,10 @@ export const REASONS = {
   lockdown_key_is_public: "Lockdown is on, and the private half of the signing key is public.",
   lockdown_einittokenkey: "Lockdown is on, and EINITTOKENKEY is on or possibly on.",
   // the daemon
+  claim_refused: "The request claims what the listener does not let this peer claim.",
   shutting_down: "Launchgate is closed, or closing, and allows nothing any more.",
+  // the audit log
+  audit_unavailable: "The decision could not be recorded in the audit log, and what is not recorded is denied.",
   // anything else
   internal: "Launchgate failed while deciding.",
 } as const;

@@ -56,7 +56,8 @@ export function stackOf(
   bundles: readonly PolicyBundle[],
   moduleOf: (bundle: PolicyBundle, name: string, at: number) => PolicyLaunchModule,
 ): { readonly registry: Registry; readonly stack: StackOptions } {
-  const policies = bundles.map((bundle, at) => moduleOf(bundle, nameOf(bundle, at, bundles), at));
+  const names = policyModuleNames(bundles);
+  const policies = bundles.map((bundle, at) => moduleOf(bundle, names[at] as string, at));
   const modules = [architecture(), capability(), ...policies, ...(options.modules ?? []), lockdown(options.lockdown)];
   const registry = new Registry();
   for (const module of modules) registry.register(module);
@@ -69,6 +70,11 @@ export function stackOf(
     ...(recent === undefined ? {} : { recent }),
   };
   return { registry, stack };
+}
+
+/** What the policies' modules are called, in their order. */
+export function policyModuleNames(bundles: readonly PolicyBundle[]): readonly string[] {
+  return bundles.map((bundle, at) => nameOf(bundle, at, bundles));
 }
 
 function nameOf({ name }: PolicyBundle, at: number, bundles: readonly PolicyBundle[]): string {

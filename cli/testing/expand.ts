@@ -3,12 +3,13 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../../engine/json.js";
 import { effectiveData, LaunchError, shippedData } from "../../hooks/index.js";
 import { CommandError } from "../io.js";
+import type { Fault, FilePath } from "../schema-file.js";
 import type { Expectation, LaunchCase } from "./case.js";
 import { type Enclave, SuiteError, unknownName } from "./enclaves.js";
 import { eventOf } from "./events.js";
 import { filledIn } from "./placeholders.js";
 import type { CaseText, ExpectationText, ExpectText, OriginKind, VerdictText } from "./suite.js";
-import type { Fault, SuiteFile, SuitePath } from "./suite-file.js";
+import type { SuiteFile } from "./suite-file.js";
 
 /**
  * When launches happen that no suite gives a time: a day that stays the same, so that what passes today passes when
@@ -28,7 +29,7 @@ export function expandSuite(
   const cases: LaunchCase[] = [];
   const faults: Fault[] = [];
   const suite = file.suite.suite ?? file.file;
-  const attempt = <Result>(path: SuitePath, work: () => Result): Result | undefined => {
+  const attempt = <Result>(path: FilePath, work: () => Result): Result | undefined => {
     try {
       return work();
     } catch (error) {

@@ -5,11 +5,12 @@ import { dirname, join } from "node:path";
 import { LaunchError } from "../../hooks/index.js";
 import { CommandError } from "../io.js";
 import { readPolicyFolder } from "../policy/sources.js";
+import type { Fault } from "../schema-file.js";
 import type { LaunchCase, LoadedSuites } from "./case.js";
 import { type Enclave, keyNames, makeEnclave, SuiteError } from "./enclaves.js";
 import { expandSuite } from "./expand.js";
 import { keysOf } from "./keys.js";
-import { type Fault, parseSuite, refusedSuites, type SuiteFile } from "./suite-file.js";
+import { parseSuite, refusedSuites, type SuiteFile } from "./suite-file.js";
 
 export interface LoadOptions {
   /** How many keys are made side by side; default: as many as there are processors. */

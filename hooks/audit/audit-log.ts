@@ -10,45 +10,14 @@
  * unless the operator has chosen `onFailure: "open"`. Nothing is lost silently: the log counts what it could not write.
  */
 
-import type { KeyObject } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { type AuditMetrics, Packer } from "../../engine/audit-pack.js";
-import type { Judged, SignatureCheck } from "../../engine/index.js";
+import type { Judged } from "../../engine/index.js";
 import { MAX_LINE_BYTES, OWN_KINDS, openJson } from "./chain.js";
 import { AuditError } from "./errors.js";
 import { lockDirectory, makeDirectory } from "./files.js";
 import type { Counts, FromWriter, LogPlace, ToWriter, Trouble, WriterOptions } from "./messages.js";
-
-export interface AuditLogOptions {
-  /** Made where it is not there, for its owner only. */
-  readonly directory: string;
-  /** Whether records outlast a crash before or after `done`. Default `before`. */
-  readonly durability?: "before" | "after";
-  /** What becomes of launches that cannot be recorded. Default `close`: they are to be denied. */
-  readonly onFailure?: "close" | "open";
-  /** A new file is begun when one has about so many bytes, default 256 MiB, … */
-  readonly rotateBytes?: number;
-  /** … or is so old. Default a day. */
-  readonly rotateSeconds?: number;
-  /** So many files are kept; older ones are deleted, and the log says so. Default null: all are kept. */
-  readonly keepFiles?: number | null;
-  /** A checkpoint is written after about so many records, default 1000, … */
-  readonly checkpointRecords?: number;
-  /** … or so much time, where there were any. Default 60. */
-  readonly checkpointSeconds?: number;
-  /** Private Ed25519 or P-256 key that signs checkpoints. Default null: they are not signed, and prove little. */
-  readonly checkpointKey?: KeyObject | null;
-  /** With durability `after`: how long records may be written and not yet outlast a crash. Default 1000. */
-  readonly syncMs?: number;
-  /** Records that may be under way to the file at one time. Default 16384. */
-  readonly maxLagRecords?: number;
-  /** Whether the signature behind a denial is verified before it is recorded: not with `never`. */
-  readonly signatureCheck?: SignatureCheck;
-  /** Goes on in a new file behind a last one that is damaged, instead of not starting. Default false. */
-  readonly acceptDamage?: boolean;
-  /** Told whenever records can be written no more (why), and when they can again (null). */
-  readonly onState?: (failure: AuditError | null) => void;
-}
+import { type AuditLogOptions, checkedOptions } from "./options.js";
 
 /** Called once: null when the launch may be answered as decided, else why it has to be denied. */
 export type Done = (failure: AuditError | null) => void;
@@ -81,6 +50,8 @@ const BATCH_BYTES = 64 * 1024;
 const MAX_POOLED = 32;
 const MIN_RESTART_MS = 100;
 const MAX_RESTART_MS = 5000;
+/** Refused launches are counted in the log at least so often while others are recorded. */
+const TELL_MS = 1000;
 
 const CLOSED = new AuditError("closed", "the audit log is closed");
 
@@ -141,6 +112,7 @@ export class AuditLog {
   #refused = 0;
   /** Launches whose records were refused and not yet counted in the log. */
   #uncounted: { readonly since: string; readonly cause: Trouble; readonly counts: Counts } | null = null;
+  #tellTimer: NodeJS.Timeout | undefined;
   #restartMs = MIN_RESTART_MS;
 
   #whenStarted: Waiting | null = null;
@@ -148,9 +120,9 @@ export class AuditLog {
   #whenClosed: Waiting | null = null;
 
   /** @internal By `openAuditLog`. */
-  constructor(options: WriterOptions, { maxLagRecords = 16_384, onState }: AuditLogOptions, release: () => void) {
+  constructor(options: WriterOptions, { onState }: AuditLogOptions, release: () => void) {
     this.#options = options;
-    this.#maxLag = maxLagRecords;
+    this.#maxLag = options.maxLagRecords;
     this.#onState = onState ?? (() => undefined);
     this.#release = release;
     this.#waits = options.durability === "before";
@@ -185,7 +157,12 @@ export class AuditLog {
       this.#refuse(decision, new AuditError("lag", `${this.#lag} records are under way to the audit log`), done);
       return;
     }
-    this.#packer.decision(judged, metrics);
+    try {
+      this.#packer.decision(judged, metrics);
+    } catch (error) {
+      this.#refuse(decision, new AuditError("sink", `the record could not be made: ${(error as Error).message}`), done);
+      return;
+    }
     this.#counts[decision] += 1;
     this.#handedIn(done);
   }
@@ -295,10 +272,7 @@ export class AuditLog {
     const { code, message } = failure;
     this.#uncounted ??= { since: new Date().toISOString(), cause: { code, message }, counts: noCounts() };
     this.#uncounted.counts[as] += 1;
-    if (this.#failure === null && !this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(() => this.#send());
-    }
+    if (this.#failure === null) this.#tellTimer ??= setTimeout(() => this.#tellRefused(), TELL_MS).unref();
     done?.(this.#open && !this.#closing ? null : failure);
   }
 
@@ -306,10 +280,12 @@ export class AuditLog {
   #send(): void {
     this.#scheduled = false;
     this.#packer.flush();
-    if (this.#failure === null) this.#tellRefused();
   }
 
+  /** Not one by one: where launches are refused because there are too many, writing so would make it worse. */
   #tellRefused(): void {
+    clearTimeout(this.#tellTimer);
+    this.#tellTimer = undefined;
     if (this.#uncounted === null || this.#dead !== null) return;
     const answered = this.#open ? "as_decided" : "audit_unavailable";
     this.#post({ type: "refused", refused: { ...this.#uncounted, answered } });
@@ -489,33 +465,4 @@ function noCounts(): Counts {
 function workerFile(): URL {
   const here = import.meta.url;
   return new URL(here.endsWith(".ts") ? "../../dist/workers/audit-writer.js" : "../workers/audit-writer.js", here);
-}
-
-/** @throws AuditError `option` */
-function checkedOptions(options: AuditLogOptions): WriterOptions {
-  const { maxLagRecords = 16_384, checkpointKey = null, keepFiles = null } = options;
-  positive("maxLagRecords", maxLagRecords);
-  if (checkpointKey !== null && checkpointKey.type !== "private")
-    throw new AuditError("option", `checkpointKey is a ${checkpointKey.type} key, expected a private one`);
-  if (keepFiles !== null) positive("keepFiles", keepFiles);
-  return {
-    directory: options.directory,
-    durability: options.durability ?? "before",
-    onFailure: options.onFailure ?? "close",
-    rotateBytes: positive("rotateBytes", options.rotateBytes ?? 256 * 1024 * 1024),
-    rotateMs: positive("rotateSeconds", options.rotateSeconds ?? 86_400) * 1000,
-    keepFiles,
-    checkpointRecords: positive("checkpointRecords", options.checkpointRecords ?? 1000),
-    checkpointMs: positive("checkpointSeconds", options.checkpointSeconds ?? 60) * 1000,
-    checkpointKey,
-    syncMs: positive("syncMs", options.syncMs ?? 1000),
-    maxKept: maxLagRecords,
-    signatureCheck: options.signatureCheck ?? "before_logging_deny",
-    acceptDamage: options.acceptDamage ?? false,
-  };
-}
-
-function positive(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new AuditError("option", `${name} is ${value}, expected an integer above 0`);
 }

@@ -156,15 +156,20 @@ export class LogFiles {
    */
   rollBack(mark: Mark): void {
     this.#written = mark;
-    if (this.#spoilt || !this.#isInPlace() || fstatSync(this.#file.fd).size < mark.sizeBytes) {
-      this.#spoilt = true;
-      makeDirectory(this.directory);
-      this.rotate("replaced");
-      return;
-    }
+    if (this.takeBack(mark)) return;
+    this.#spoilt = true;
+    makeDirectory(this.directory);
+    this.rotate("replaced");
+  }
+
+  /** The same, if the file is still the one that was written here; false where it is not. */
+  takeBack(mark: Mark): boolean {
+    if (this.#spoilt || !this.#isInPlace() || fstatSync(this.#file.fd).size < mark.sizeBytes) return false;
+    this.#written = mark;
     ftruncateSync(this.#file.fd, mark.sizeBytes);
     fsyncSync(this.#file.fd);
     this.#durable = mark;
+    return true;
   }
 
   /** Goes on in a new file. What is in the old one has been made to last, except where that is impossible. */

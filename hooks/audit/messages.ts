@@ -19,8 +19,8 @@ export interface WriterOptions {
   readonly checkpointKey: KeyObject | null;
   /** With durability `after`: the longest that what was written may not yet last. */
   readonly syncMs: number;
-  /** Records that are kept for later while they cannot be written. */
-  readonly maxKept: number;
+  /** Records that may be under way, and that are kept for later while they cannot be written. */
+  readonly maxLagRecords: number;
   readonly signatureCheck: SignatureCheck;
   readonly acceptDamage: boolean;
 }

@@ -23,6 +23,8 @@ interface Entry {
 
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 5000;
+/** What fails again so soon had not really recovered: a full disk takes a short line and no long one. */
+const RELAPSE_MS = 10_000;
 
 export class Recorder {
   readonly #files: LogFiles;
@@ -47,6 +49,7 @@ export class Recorder {
   #kept: Entry[] = [];
   #lost = counts();
   #retryMs = MIN_RETRY_MS;
+  #recoveredMs = 0;
   #retryTimer: NodeJS.Timeout | undefined;
   #retryDue = false;
 
@@ -68,10 +71,10 @@ export class Recorder {
     return { log_id: head.log_id, file: name, last, size_bytes: sizeBytes };
   }
 
-  /** Before anything else: what a start has repaired, and a checkpoint, so that lines without one do not add up. */
-  async begin(repairs: readonly object[], resumed: boolean): Promise<void> {
+  /** Before anything else: what a start has repaired, and a checkpoint, so that no line is ever far from one. */
+  async begin(repairs: readonly object[]): Promise<void> {
     this.#writeLines(repairs.map((repair) => ({ text: openJson(repair), as: null })));
-    if (resumed) await this.#checkpoint("interval");
+    await this.#checkpoint("interval");
     this.#files.sync();
   }
 
@@ -260,19 +263,36 @@ export class Recorder {
     const trouble = troubleOf(error);
     this.#failing = { trouble, since: now() };
     this.#rollBackTo = rollBackTo;
+    this.#takeBack(rollBackTo);
     this.#hold(entries);
     this.#tell({ type: "failing", trouble });
-    this.#retryMs = MIN_RETRY_MS;
+    this.#retryMs = Date.now() - this.#recoveredMs < RELAPSE_MS ? this.#longerRetry() : MIN_RETRY_MS;
     this.#armRetry();
+  }
+
+  /**
+   * Half a line is nothing that anybody should find in a log; where it cannot be taken back now, the retry does it. What is
+   * left has then been made to last.
+   */
+  #takeBack(mark: LogFiles["mark"]): void {
+    try {
+      if (this.#files.takeBack(mark)) this.#synced();
+    } catch {
+      return;
+    }
   }
 
   /** What cannot be written now: kept, as far as there is room and use for it, or counted. */
   #hold(entries: readonly Entry[]): void {
     for (const entry of entries) {
       const useful = this.#keeps || entry.as === "other" || entry.as === null;
-      if (useful && this.#kept.length < this.#options.maxKept) this.#kept.push(entry);
+      if (useful && this.#kept.length < this.#options.maxLagRecords) this.#kept.push(entry);
       else if (entry.as !== null) this.#lost[entry.as] += 1;
     }
+  }
+
+  #longerRetry(): number {
+    return Math.min(this.#retryMs * 2, MAX_RETRY_MS);
   }
 
   #armRetry(): void {
@@ -297,13 +317,14 @@ export class Recorder {
     } catch (error) {
       this.#rollBackTo = mark;
       this.#failing = { trouble: troubleOf(error), since };
-      this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
+      this.#retryMs = this.#longerRetry();
       this.#tell({ type: "failing", trouble: this.#failing.trouble });
       this.#armRetry();
       return;
     }
     this.#failing = null;
     this.#rollBackTo = null;
+    this.#recoveredMs = Date.now();
     // A checkpoint may have been among what was taken back.
     this.#sinceCheckpoint = Number.POSITIVE_INFINITY;
     this.#lost = counts();

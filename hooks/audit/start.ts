@@ -1,6 +1,6 @@
 /**
  * How a log is taken up again: the last file is checked line by line, an unfinished end is cut off and said so in the log,
- * and anything else that is wrong with it stops the start. Truth: verify.ts for what is wrong.
+ * and anything else that is wrong with it stops the start. Truth: chain-check.ts for what is wrong.
  *
  * A crash leaves nothing but an unfinished last line: each group of lines lasts before the next is written. So anything else
  * is somebody's doing, or the disk's, and for the operator to look at.
@@ -10,12 +10,12 @@ import { randomUUID } from "node:crypto";
 import { closeSync, constants, fsyncSync, ftruncateSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, MAX_LINE_BYTES, type Place } from "./chain.js";
+import { ChainCheck } from "./chain-check.js";
 import type { CheckpointVerifier, SignerName } from "./checkpoint.js";
 import { AuditError } from "./errors.js";
 import { type LogFileName, listFiles, makeDirectory, syncDirectory } from "./files.js";
 import { LineReader } from "./lines.js";
 import { LogFiles, type LogHead, now } from "./log-files.js";
-import { ChainCheck } from "./verify.js";
 
 export interface StartOptions {
   readonly directory: string;
@@ -30,13 +30,11 @@ export interface StartOptions {
 
 export interface Started {
   readonly files: LogFiles;
-  /** A line that was there before is the last. */
-  readonly resumed: boolean;
   /** What was cut off or left behind, to be recorded. */
   readonly repairs: readonly Repair[];
 }
 
-export interface Repair {
+interface Repair {
   readonly kind: "repaired";
   readonly timestamp: string;
   readonly file: string;
@@ -60,7 +58,7 @@ export async function startLog(options: StartOptions): Promise<Started> {
     repairs.push(setAside(directory, file.name, checked.torn));
   }
   const head = { log_id: randomUUID(), key: options.key, checkpoint_records: options.checkpointRecords };
-  return { files: LogFiles.begin(directory, head, next), resumed: false, repairs };
+  return { files: LogFiles.begin(directory, head, next), repairs };
 }
 
 interface CheckedFile {
@@ -85,7 +83,7 @@ async function checkLast(path: string, options: StartOptions): Promise<CheckedFi
       if (line.number === 1) {
         head = headOf(line.bytes);
         const { verifier } = options;
-        if (verifier !== null && head?.key?.kid === verifier.kid) check = new ChainCheck({ verifiers: [verifier] });
+        if (verifier !== null && head?.key?.kid === verifier.kid) check = new ChainCheck([verifier]);
       }
       sizeBytes = line.offset + line.length + 1;
       await check.line(line.bytes, path, line.number, line.length);
@@ -138,7 +136,7 @@ function resume(
       last === null
         ? LogFiles.begin(directory, own, next)
         : LogFiles.continueBehind(directory, own, { name: file.name, number: next - 1, last }, "damaged");
-    return { files, resumed: true, repairs };
+    return { files, repairs };
   }
   // INVARIANT: without damage there is a first line and a last.
   const at = { name: file.name, number: file.number, sizeBytes, last: last as Place };
@@ -147,7 +145,7 @@ function resume(
   const files = same
     ? LogFiles.resume(directory, own, at)
     : LogFiles.continueBehind(directory, own, { ...at, number: next - 1 }, "configuration");
-  return { files, resumed: true, repairs };
+  return { files, repairs };
 }
 
 /** Cuts the unfinished end off, and keeps it beside the file where there is room. */

@@ -25,7 +25,7 @@ try {
     tell(message, given);
     if (message.type === "closed") port.close();
   });
-  await recorder.begin(started.repairs, started.resumed);
+  await recorder.begin(started.repairs);
   port.on("message", (message: ToWriter) => recorder.push(message));
   tell({ type: "started", place: recorder.place, repaired: started.repairs.length });
 } catch (error) {
