@@ -55,7 +55,7 @@ export function patchRequest(requests: Buffer, slot: number, size: number, sigst
 
 /**
  * The daemon, asked about one event by every request, unless they are patched: then the digest that the verdict names cannot
- * be compared with the one that was sent. Every verdict must be an allow.
+ * be compared with the one that was sent. Every verdict must be an allow, or say that there is too much to do.
  */
 export function daemonAnswerer(path: string, event: LaunchEvent, patched: boolean): Answerer {
   return {
@@ -75,8 +75,9 @@ export function daemonAnswerer(path: string, event: LaunchEvent, patched: boolea
             continue;
           }
           const isAbout = digest === null || body.compare(digest, 0, DIGEST_BYTES, DIGEST_AT, DIGEST_AT + 32) === 0;
-          if (body[ALLOWED_AT] !== 1 || !isAbout) throw new Error(notAllowed(decodeMessage(frame)));
-          answered(body.readUInt32LE(0) - 1);
+          const allowed = body[ALLOWED_AT] === 1;
+          if (!allowed || !isAbout) expectOverload(decodeMessage(frame));
+          answered(body.readUInt32LE(0) - 1, !allowed);
         }
       };
     },
@@ -88,10 +89,12 @@ function expectHello(message: ReturnType<typeof decodeMessage>): number {
   throw new Error(`the daemon says ${message.type === "error" ? message.failure.message : message.type}`);
 }
 
-function notAllowed(message: ReturnType<typeof decodeMessage>): string {
-  const reasons = message.type === "verdict" ? message.verdict.reasons : [];
+/** @throws Error where a verdict says anything else than that there is too much to do */
+function expectOverload(message: ReturnType<typeof decodeMessage>): void {
+  const { decision, reasons } = message.type === "verdict" ? message.verdict : { decision: null, reasons: [] };
+  if (decision === "deny" && reasons[0]?.code === "overloaded") return;
   const why = reasons.map(({ code, message: text }) => `${code}: ${text}`).join("; ");
-  return `the daemon does not allow what it was asked${why === "" ? ", or answers about other bytes" : `: ${why}`}`;
+  throw new Error(`the daemon answers ${why === "" ? "about other bytes than it was asked about" : why}`);
 }
 
 /** The program of a process that answers each so many bytes with so many, and looks at none of them. */

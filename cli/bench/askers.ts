@@ -6,8 +6,11 @@
 
 import { connect, type Socket } from "node:net";
 
-/** What was answered: the place of the request among a connection's; HELLO for the answer to what opens it. */
-type Answered = (slot: number) => void;
+/**
+ * What was answered: the place of the request among a connection's; HELLO for the answer to what opens it. `overloaded` where
+ * it was not the answer that was asked for, but that there is too much to do.
+ */
+type Answered = (slot: number, overloaded?: boolean) => void;
 export const HELLO = -1;
 
 /** Somebody who answers over a unix socket. */
@@ -27,6 +30,7 @@ export class Asker {
   readonly #size: number;
   readonly #inFlight: Uint8Array;
   #unanswered = 0;
+  #overloaded = 0;
   /** Called with the places answered by what was read at one time. */
   onAnswers: (slots: readonly number[]) => void = () => undefined;
   onEnd: (error: Error) => void = () => undefined;
@@ -38,7 +42,7 @@ export class Asker {
     this.#inFlight = new Uint8Array(slots);
     const read = answerer.reader(this.requests);
     const answers: number[] = [];
-    const answered = (slot: number): void => {
+    const answered = (slot: number, overloaded = false): void => {
       if (slot === HELLO) {
         greeted();
         return;
@@ -46,6 +50,7 @@ export class Asker {
       if (this.#inFlight[slot] !== 1) throw new Error(`an answer to request ${slot}, which was not asked`);
       this.#inFlight[slot] = 0;
       this.#unanswered -= 1;
+      if (overloaded) this.#overloaded += 1;
       answers.push(slot);
     };
     socket.on("data", (chunk: Buffer) => {
@@ -78,6 +83,11 @@ export class Asker {
 
   get unanswered(): number {
     return this.#unanswered;
+  }
+
+  /** How often there was too much to do, so far. */
+  get overloaded(): number {
+    return this.#overloaded;
   }
 
   /** Asks the requests from one place to before another. */
@@ -122,7 +132,8 @@ export function roundTrips(asker: Asker, count: number, prepare: () => void): Pr
     asker.onEnd = reject;
     asker.onAnswers = () => {
       times.push(Number(process.hrtime.bigint() - start));
-      if (times.length < count) next();
+      if (asker.overloaded > 0) reject(new Error("overloaded by one request at a time"));
+      else if (times.length < count) next();
       else resolve(times);
     };
     next();
@@ -139,11 +150,18 @@ export interface Pipelining {
   readonly prepare?: (requests: Buffer, slots: readonly number[]) => void;
 }
 
-/** Answers a second, sustained. At the end, all that was asked is waited for. */
+export interface Throughput {
+  /** Answers; those that say that there is too much to do are not counted. */
+  readonly per_second: number;
+  /** How many of all answers said so, from 0 to 1. */
+  readonly overloaded: number;
+}
+
+/** What is sustained. At the end, all that was asked is waited for. */
 export async function throughput(
   answerer: Answerer,
   { connections, inFlight, ms, prepare }: Pipelining,
-): Promise<number> {
+): Promise<Throughput> {
   const askers = await Promise.all(Array.from({ length: connections }, () => Asker.open(answerer, inFlight)));
   try {
     return await counted(askers, { inFlight, ms, ...(prepare === undefined ? {} : { prepare }) });
@@ -155,26 +173,31 @@ export async function throughput(
 function counted(
   askers: readonly Asker[],
   { inFlight, ms, prepare }: Omit<Pipelining, "connections">,
-): Promise<number> {
+): Promise<Throughput> {
   return new Promise((resolve, reject) => {
+    const overloaded = (): number => askers.reduce((sum, asker) => sum + asker.overloaded, 0);
     const begins = performance.now() + ms / 4;
     let answers = 0;
     let counting = 0;
-    let perSecond: number | null = null;
+    let before = 0;
+    let found: Throughput | null = null;
     for (const asker of askers) {
       asker.onEnd = reject;
       asker.onAnswers = (slots) => {
         answers += slots.length;
-        if (perSecond === null) {
+        if (found === null) {
           prepare?.(asker.requests, slots);
           asker.askAgain(slots);
-        } else if (askers.every(({ unanswered }) => unanswered === 0)) resolve(perSecond);
+        } else if (askers.every(({ unanswered }) => unanswered === 0)) resolve(found);
         const now = performance.now();
         if (counting === 0 && now >= begins) {
           counting = now;
           answers = 0;
-        } else if (counting > 0 && perSecond === null && now - counting >= ms) {
-          perSecond = Math.round((1000 * answers) / (now - counting));
+          before = overloaded();
+        } else if (counting > 0 && found === null && now - counting >= ms) {
+          const refused = overloaded() - before;
+          const per_second = Math.round((1000 * (answers - refused)) / (now - counting));
+          found = { per_second, overloaded: refused / answers };
         }
       };
       asker.ask(0, inFlight);

@@ -15,14 +15,14 @@ import { CommandError, type Io } from "../io.js";
 import { findOpa, type Opa } from "../policy/opa.js";
 import { withStaged } from "../policy/staging.js";
 import { daemonAnswerer, echoAnswerer, echoProgram, frameSizes, opaAnswerer, patchRequest } from "./answerers.js";
-import { type Answerer, Asker, roundTrips, throughput } from "./askers.js";
+import { type Answerer, Asker, roundTrips, type Throughput, throughput } from "./askers.js";
 import { DaemonProcess, type Durability } from "./daemon-process.js";
 import { withOpaServer } from "./opa-peers.js";
 import type { Absent } from "./peers.js";
 import { type BundleFiles, packedWith, regoWith } from "./policy-files.js";
 import { policyKeys } from "./policy-keys.js";
 import { ENTRYPOINT, inputDocument } from "./sdk.js";
-import { median, type Statistics, statisticsOf } from "./statistics.js";
+import { median, rounded, type Statistics, statisticsOf } from "./statistics.js";
 import { eventStream } from "./workload.js";
 
 export type DaemonSubject = "echo" | "opa" | `${"warm" | "cold"}_${Durability}`;
@@ -38,7 +38,7 @@ export interface DaemonSpeed {
   readonly filesystem: string;
   readonly round_trips: readonly { readonly name: DaemonSubject; readonly what: string; readonly ns: Statistics }[];
   /** With all connections. The median of the turns. */
-  readonly sustained: readonly { readonly name: DaemonSubject; readonly per_second: number }[];
+  readonly sustained: readonly ({ readonly name: DaemonSubject } & Throughput)[];
 }
 
 export interface DaemonGiven {
@@ -258,18 +258,22 @@ async function measureAll(
   } finally {
     for (const asker of askers) asker.close();
   }
-  const perSecond: number[][] = subjects.map(() => []);
+  const found: Throughput[][] = subjects.map(() => []);
   for (let turn = 0; turn < scale.pipelined; turn += 1) {
     progress(`daemon, sustained ${turn + 1} of ${scale.pipelined}`);
     for (const at of inTurn(subjects.length, turn)) {
       const { answerer, renew } = subjects[at] as Subject;
       const load = { connections: CONNECTIONS, inFlight: IN_FLIGHT, ms: scale.ms };
-      perSecond[at]?.push(await throughput(answerer, renew === null ? load : { ...load, prepare: renew }));
+      found[at]?.push(await throughput(answerer, renew === null ? load : { ...load, prepare: renew }));
     }
   }
   return {
     round_trips: subjects.map(({ name, what }, at) => ({ name, what, ns: statisticsOf(times[at] ?? []) })),
-    sustained: subjects.map(({ name }, at) => ({ name, per_second: median(perSecond[at] ?? []) })),
+    sustained: subjects.map(({ name }, at) => ({
+      name,
+      per_second: median((found[at] ?? []).map(({ per_second }) => per_second)),
+      overloaded: rounded(median((found[at] ?? []).map(({ overloaded }) => overloaded))),
+    })),
   };
 }
 

@@ -200,18 +200,19 @@ function asked({ daemon }: BenchReport): Section {
 
 function sustainedBy({ daemon }: BenchReport): Section {
   if (daemon === null) return { title: "", text: [] };
-  const rows = daemon.sustained.map(({ name, per_second }) => [
+  const rows = daemon.sustained.map(({ name, per_second, overloaded }) => [
     name,
     per_second.toLocaleString("en"),
     by(per_second, sustained(daemon, "echo")),
     by(per_second, sustained(daemon, "opa")),
+    overloaded === 0 ? "none" : `${digits(100 * overloaded)} %`,
   ]);
   return {
     title: "Asked over a unix socket, many launches at a time",
     text: [
-      `${daemon.connections} connections with ${daemon.in_flight} requests in flight each; new requests go out as answers come in. Who asks takes part of the machine, and as much with each.`,
+      `${daemon.connections} connections with ${daemon.in_flight} requests in flight each; new requests go out as answers come in. Who asks takes part of the machine, and as much with each. What is denied because there is too much to do is not counted.`,
     ],
-    table: [["", "per second", "by echo", "by OPA"], ...rows],
+    table: [["", "per second", "by echo", "by OPA", "denied as overloaded"], ...rows],
   };
 }
 
