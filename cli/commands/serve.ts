@@ -8,8 +8,9 @@ import type { Io } from "../io.js";
 import { checkConfig } from "../serve/check.js";
 import { readConfig } from "../serve/config.js";
 import { Daemon } from "../serve/daemon.js";
+import { listenFds } from "../serve/listen-fds.js";
 import { createLog, LOG_LEVELS, type LogLevel } from "../serve/log.js";
-import { peersFor } from "../serve/peers.js";
+import { type Notifier, notifier } from "../serve/notify.js";
 
 interface ServeOptions {
   readonly config?: string;
@@ -37,6 +38,8 @@ export function command(io: Io): Command {
     .action((options: ServeOptions) => serve(options, io));
 }
 
+const IDLE_MS = 60_000;
+
 async function serve(options: ServeOptions, io: Io): Promise<void> {
   const read = () => readConfig(options.config, io);
   if (options.check === true) {
@@ -45,24 +48,30 @@ async function serve(options: ServeOptions, io: Io): Promise<void> {
     return;
   }
   const log = createLog({ format: options.logFormat, level: options.logLevel, err: io.err });
-  const { config } = read();
   const daemon = await Daemon.start({
     read,
     log,
-    peers: await peersFor(config),
+    sockets: listenFds(io.env),
     overrides: { allowRollback: options.allowRollback === true, allowRemoval: options.allowRemoval === true },
   });
-  process.on("SIGHUP", () => void daemon.reload());
-  await told(["SIGTERM", "SIGINT"]);
+  const notify = notifier(io.env, (message) => log.write("warn", "notify", message));
+  const ready = (): void => notify.ready(`serving, generation ${daemon.status().generation}`);
+  process.on("SIGHUP", () => {
+    notify.reloading();
+    void daemon.reload().finally(ready);
+  });
+  ready();
+  await told(["SIGTERM", "SIGINT"], notify);
+  notify.stopping();
   // Told again, it ends as it is.
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(1));
   await daemon.stop();
   io.exit(0);
 }
 
-function told(signals: readonly NodeJS.Signals[]): Promise<void> {
-  // A pending promise alone keeps no process alive, and no listener may be left that does.
-  const alive = setInterval(() => undefined, 60_000);
+/** Until one of the signals comes; whoever watches hears meanwhile that the daemon's loop turns. */
+function told(signals: readonly NodeJS.Signals[], { watchdog, watchdogMs }: Notifier): Promise<void> {
+  const alive = setInterval(watchdog, watchdogMs ?? IDLE_MS);
   return new Promise((resolve) => {
     for (const signal of signals) {
       process.once(signal, () => {

@@ -4,9 +4,9 @@
  */
 
 import type { LaunchEvent, Origin } from "../../hooks/index.js";
+import type { Peer } from "../../hooks/socket/peer.js";
 import type { Claims, WireRequest } from "../../hooks/socket/request.js";
 import type { ClaimName, ListenerConfig } from "./config.js";
-import type { Peer } from "./identity.js";
 import type { ListenerTally } from "./tally.js";
 
 /** The one at the other end of a connection, as its launches will say it. */

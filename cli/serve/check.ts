@@ -5,10 +5,10 @@ import { dirname } from "node:path";
 import { stringify } from "yaml";
 import { type PolicyBundle, PolicyError } from "../../hooks/index.js";
 import { readSource } from "../../hooks/policies/sources.js";
+import { peerReader } from "../../hooks/socket/peer.js";
 import { CommandError } from "../io.js";
 import type { Config, ReadConfig } from "./config.js";
 import { expectIdentity, privateKey } from "./daemon.js";
-import { peersFor } from "./peers.js";
 import { gateOf, sourcesOf } from "./policies.js";
 
 const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
@@ -18,7 +18,7 @@ const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
  * @throws CommandError exit 1 where something cannot be had, 3 where a policy is refused
  */
 export async function checkConfig({ file, config }: ReadConfig): Promise<string> {
-  expectIdentity(config, await peersFor(config));
+  expectIdentity(config, peerReader({ provisionDevice: config.devices.sgx_provision }));
   checkPlaces(config);
   if (config.audit.checkpoint_key !== null) privateKey(config.audit.checkpoint_key);
   await checkPolicies(config);

@@ -5,7 +5,7 @@
 
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { LockdownLevel, Origin, SignatureAlgorithm } from "../../hooks/index.js";
 import { readBytes } from "../files.js";
 import { CommandError, type Io } from "../io.js";
@@ -20,6 +20,8 @@ export type ClaimName = (typeof CLAIMS)[number];
 
 export interface ListenerConfig {
   readonly path: string;
+  /** Where systemd hands over a socket of this FileDescriptorName=, that one is listened at in place of the path. */
+  readonly name: string;
   /** `"0660"`. */
   readonly mode: string;
   readonly owner: number | null;
@@ -219,6 +221,7 @@ function listenerOf(text: ListenerText): ListenerConfig {
   const needsIdentity = peers !== undefined || may_claim !== undefined || text.provisionkey === "fd";
   return {
     path,
+    name: nameOf(text),
     mode,
     owner: owner === undefined ? null : userId(owner),
     group: group === undefined ? null : groupId(group),
@@ -232,6 +235,10 @@ function listenerOf(text: ListenerText): ListenerConfig {
     hold_ms: text.hold_ms ?? 0,
     limits: { ...LIMITS, ...limits },
   };
+}
+
+function nameOf({ name, path }: ListenerText): string {
+  return name ?? basename(path, ".sock");
 }
 
 function policyOf({ builtin, data = [], bundle, directory, verify = "none" }: PolicyText): PolicyConfig {
@@ -248,12 +255,20 @@ function faultsIn(
 ): readonly Fault[] {
   const faults: Fault[] = [];
   const fault = (path: FilePath, message: string): unknown => faults.push(faultAt(path, message));
+  const names = new Set<string>();
   const paths = new Map<string, string>([[text.control ?? join(places.runtime, "control.sock"), "control"]]);
   for (const [at, listener] of (text.listeners ?? []).entries()) {
     const where = ["listeners", at] as const;
     const other = paths.get(listener.path);
     if (other !== undefined) fault([...where, "path"], `listeners[${at}].path is that of ${other} already`);
     paths.set(listener.path, `listeners[${at}]`);
+    if (names.has(nameOf(listener))) {
+      fault(
+        [...where, "name"],
+        `listeners[${at}] has the name ${nameOf(listener)}, as another has; give it a key name`,
+      );
+    }
+    names.add(nameOf(listener));
     const { origin = "native", vm, provisionkey, identity, peers, may_claim, owner, group } = listener;
     if (origin === "native" && vm !== undefined) {
       fault([...where, "vm"], `listeners[${at}].vm is for the origins kvm and guest-agent, the origin is native`);

@@ -9,6 +9,7 @@ import { dirname } from "node:path";
 import { type AuditLog, openAuditLog } from "../../hooks/audit/audit-log.js";
 import type { Overrides, PolicyEvent } from "../../hooks/index.js";
 import type { Trouble } from "../../hooks/socket/connection.js";
+import { type PeerReader, peerReader } from "../../hooks/socket/peer.js";
 import { createSocketServer, type SocketServer } from "../../hooks/socket/server.js";
 import { readBytes } from "../files.js";
 import { CommandError } from "../io.js";
@@ -16,8 +17,8 @@ import { packageVersion } from "../policy/shipped.js";
 import { type Asker, askerOf } from "./asker.js";
 import type { Config, ListenerConfig, ReadConfig } from "./config.js";
 import { type HttpServer, serveHttp } from "./http.js";
-import type { PeerReader } from "./identity.js";
 import { Judging } from "./judging.js";
+import type { ListenFd } from "./listen-fds.js";
 import type { Log } from "./log.js";
 import { createMetrics } from "./metrics.js";
 import { Policies } from "./policies.js";
@@ -28,8 +29,8 @@ export interface DaemonOptions {
   readonly read: () => ReadConfig;
   readonly log: Log;
   readonly overrides: Overrides;
-  /** Null: nobody can say who asks. */
-  readonly peers: PeerReader | null;
+  /** Sockets that were opened by who started the daemon; each is some listener's. */
+  readonly sockets: readonly ListenFd[];
 }
 
 /** One listener of the configuration, listening. */
@@ -49,6 +50,8 @@ export interface Reloads {
 
 export class Daemon {
   readonly #options: DaemonOptions;
+  /** Null: nobody can say who asks. */
+  readonly #peers: PeerReader | null;
   readonly #log: Log;
   readonly #started = Date.now();
   readonly #latencies = new Latencies();
@@ -67,6 +70,7 @@ export class Daemon {
     this.#log = options.log;
     this.#file = file;
     this.#config = config;
+    this.#peers = peerReader({ provisionDevice: config.devices.sgx_provision });
   }
 
   /**
@@ -85,15 +89,18 @@ export class Daemon {
   }
 
   async #start(): Promise<void> {
-    const { peers, overrides } = this.#options;
     const config = this.#config;
-    expectIdentity(config, peers);
+    expectIdentity(config, this.#peers);
+    expectListeners(config, this.#options.sockets);
     makeFolders(config);
     const audit = await this.#openAudit(config);
     this.#audit = audit;
     audit.note("started", { version: packageVersion(), pid: process.pid, config: this.#file });
     this.#noteModes(config);
-    this.#policies = await Policies.open({ config, onEvent: (event) => this.#policyEvent(event) }, overrides);
+    this.#policies = await Policies.open(
+      { config, onEvent: (event) => this.#policyEvent(event) },
+      this.#options.overrides,
+    );
     const policies = this.#policies;
     if (policies.gate === null) {
       this.#log.write("error", "no_policy", "no policy is in force: every launch is denied until one is");
@@ -104,7 +111,7 @@ export class Daemon {
       gate: () => policies.gate,
       maxLag: config.audit.max_lag,
     });
-    for (const listener of config.listeners) await this.#listen(listener, judging, peers);
+    for (const listener of config.listeners) await this.#listen(listener, judging);
     const metrics = createMetrics(() => this.status(), this.#latencies);
     const pages = { status: () => this.status(), metrics };
     this.#http.push(await serveHttp(config.control, { ...pages, private: true }));
@@ -124,7 +131,7 @@ export class Daemon {
       file: this.#file,
       config: this.#config,
       listeners: this.#listeners,
-      identity: this.#options.peers !== null,
+      identity: this.#peers !== null,
       active: this.#policies?.active ?? null,
       gate: this.#policies?.gate ?? null,
       audit: this.#audit,
@@ -229,7 +236,8 @@ export class Daemon {
     });
   }
 
-  async #listen(config: ListenerConfig, judging: Judging, peers: PeerReader | null): Promise<void> {
+  async #listen(config: ListenerConfig, judging: Judging): Promise<void> {
+    const peers = this.#peers;
     const tally = new ListenerTally(config.origin);
     const { connections, connections_per_peer, in_flight } = config.limits;
     if (peers === null) {
@@ -238,10 +246,7 @@ export class Daemon {
     }
     const unknown: Asker | null = peers === null ? askerOf(config, tally, null) : null;
     const server = await createSocketServer<Asker>({
-      path: config.path,
-      mode: Number.parseInt(config.mode, 8),
-      ...(config.owner === null ? {} : { uid: config.owner }),
-      ...(config.group === null ? {} : { gid: config.group }),
+      ...this.#placeOf(config),
       limits: { maxConnections: connections, maxConnectionsPerPeer: connections_per_peer, maxInFlight: in_flight },
       peerOf: async (socket) => {
         if (unknown !== null || peers === null) return { peer: unknown ?? askerOf(config, tally, null) };
@@ -254,6 +259,17 @@ export class Daemon {
       trouble: (trouble) => this.#trouble(config, trouble),
     });
     this.#listeners.push({ config, tally, server });
+  }
+
+  #placeOf({ name, path, mode, owner, group }: ListenerConfig) {
+    const given = this.#options.sockets.find((socket) => socket.name === name);
+    if (given !== undefined) return { fd: given.fd };
+    return {
+      path,
+      mode: Number.parseInt(mode, 8),
+      ...(owner === null ? {} : { uid: owner }),
+      ...(group === null ? {} : { gid: group }),
+    };
   }
 
   #policyEvent(event: PolicyEvent): void {
@@ -302,6 +318,15 @@ export function expectIdentity({ listeners }: Config, peers: PeerReader | null):
     1,
     `the listener ${demanding.path} has to know who asks, which takes the package koffi: run npm install koffi`,
   );
+}
+
+/** @throws CommandError exit 1 where a socket was handed over that is no listener's */
+function expectListeners({ listeners }: Config, sockets: readonly ListenFd[]): void {
+  const names = listeners.map(({ name }) => name);
+  const unknown = sockets.find(({ name }) => !names.includes(name));
+  if (unknown === undefined) return;
+  const known = names.join(", ");
+  throw new CommandError(1, `a socket ${unknown.name} was handed over, expected FileDescriptorName= one of ${known}`);
 }
 
 /** @throws CommandError exit 1 */

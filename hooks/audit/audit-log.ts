@@ -4,7 +4,7 @@
  *
  * With durability `before`, `done` is called once the record outlasts any crash, together with all that came meanwhile: one
  * fsync for many. Whoever answers a launch only then, never has allowed one that is not in the log. With `after`, records
- * are handed over and written a little later; how many may be under way is bounded.
+ * are handed over and written a little later; how many may be under way is bounded, and beyond half of that `done` waits, too.
  *
  * While records cannot be written, `done` gets an error at once, and the launch has to be denied with `audit_unavailable`,
  * unless the operator has chosen `onFailure: "open"`. Nothing is lost silently: the log counts what it could not write.
@@ -259,7 +259,8 @@ export class AuditLog {
     this.#appended += 1;
     this.#lag += 1;
     if (done !== undefined) {
-      if (this.#waits) this.#dones.push(done);
+      // Who hands in faster than can be written has to wait, long before anything is refused.
+      if (this.#waits || this.#lag > this.#maxLag / 2) this.#dones.push(done);
       else done(null);
     }
     if (this.#scheduled) return;
