@@ -1,5 +1,6 @@
 /** What Launchgate wants to be, as numbers that do not depend on the machine; each of one run. */
 
+import type { DaemonSpeed, DaemonSubject } from "./daemon.js";
 import type { Growth } from "./memory.js";
 import type { ProcessTimes } from "./processes.js";
 import type { ReplaySpeed } from "./replay.js";
@@ -27,6 +28,7 @@ export interface Figures {
   readonly processes: ProcessTimes | null;
   readonly replay: ReplaySpeed | null;
   readonly vet: VetSpeed | null;
+  readonly daemon: DaemonSpeed | null;
 }
 
 /** How many decisions a tail and a growth are of. */
@@ -35,7 +37,11 @@ const FULL = 1_000_000;
 /** What counts as no growth after the collector ran: over a million decisions, about a byte each. A leak is 8 at least. */
 const GROWTH_BYTES = 1024 * 1024;
 
-export function goalsOf({ subjects, signers, memory, processes, replay, vet }: Figures): readonly Goal[] {
+export function goalsOf(figures: Figures): readonly Goal[] {
+  return [...libraryGoals(figures), ...daemonGoals(figures.daemon)];
+}
+
+function libraryGoals({ subjects, signers, memory, processes, replay, vet }: Figures): readonly Goal[] {
   const ns = (name: string) => subjects.find((subject) => subject.name === name)?.ns;
   const cost = (name: string): number | undefined => {
     const found = subjects.find((subject) => subject.name === name);
@@ -92,6 +98,46 @@ export function goalsOf({ subjects, signers, memory, processes, replay, vet }: F
     ),
     atMost("eval", "launchgate eval takes at most 60 ms more than 1.5 times node -e 0", whole, 60, "ms"),
   ];
+}
+
+/** Each twice: what a disk must have taken first is another matter than what it may take later. */
+function daemonGoals(daemon: DaemonSpeed | null): readonly Goal[] {
+  return (["after", "before"] as const).flatMap((durability) => {
+    const warm = `warm_${durability}` as const;
+    const when = durability === "after" ? "with its record on disk later" : "with its record on disk before the answer";
+    const asked = `a launch asked of the daemon, ${when}, takes`;
+    return [
+      atMost(
+        `daemon_echo_${durability}`,
+        `${asked} at most 1.3 times a bare echo of the same sizes`,
+        quotient(trip(daemon, warm), trip(daemon, "echo")),
+        1.3,
+        "times",
+      ),
+      atLeast(
+        `daemon_opa_${durability}`,
+        `${asked} at most a third of what OPA's server takes`,
+        quotient(trip(daemon, "opa"), trip(daemon, warm)),
+        3,
+      ),
+      atLeast(
+        `daemon_sustained_${durability}`,
+        `the daemon, ${when}, sustains at least 20 times as many launches as OPA's server`,
+        quotient(sustained(daemon, warm), sustained(daemon, "opa")),
+        20,
+      ),
+    ];
+  });
+}
+
+/** Median nanoseconds of a round trip. */
+export function trip(daemon: DaemonSpeed | null, name: DaemonSubject): number | undefined {
+  return daemon?.round_trips.find((found) => found.name === name)?.ns.median_ns;
+}
+
+/** Answers a second. */
+export function sustained(daemon: DaemonSpeed | null, name: DaemonSubject): number | undefined {
+  return daemon?.sustained.find((found) => found.name === name)?.per_second;
 }
 
 function here(count = FULL): string {

@@ -107,7 +107,22 @@ interface OpaBench {
   readonly Extra: Readonly<Record<string, number>>;
 }
 
-const opaServer: Run = async (opa, dir, out, given) => {
+const opaServer: Run = (opa, dir, out, given) =>
+  withOpaServer(opa, { dir, out }, async (socketPath) => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      return await ask(socketPath, agent, given);
+    } finally {
+      agent.destroy();
+    }
+  });
+
+/** OPA's server over the policy in a staged folder, on a unix socket, while `work` lasts. */
+export async function withOpaServer<T>(
+  opa: Opa,
+  { dir, out }: { readonly dir: string; readonly out: string },
+  work: (socketPath: string) => Promise<T>,
+): Promise<T> {
   const socketPath = join(out, "opa.sock");
   const args = ["run", "--server", "--v1-compatible", "--disable-telemetry", "--log-level", "error"];
   const server = spawn(opa.path, [...args, "--addr", `unix://${socketPath}`, "."], {
@@ -118,12 +133,12 @@ const opaServer: Run = async (opa, dir, out, given) => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   try {
     await ready(server, socketPath, agent);
-    return await ask(socketPath, agent, given);
+    return await work(socketPath);
   } finally {
     agent.destroy();
     server.kill("SIGKILL");
   }
-};
+}
 
 const START_MS = 10_000;
 const POLL_MS = 50;

@@ -32,14 +32,15 @@ async function bundleAt(path: string, io: Io): Promise<Uint8Array> {
   return (await compilePolicy({ ...options, data: effectiveFolderData([]) })).bundle;
 }
 
-/** The bundle with the data of `policy` instead of its own. */
-export function packedWith({ data }: PolicyBundle, files: BundleFiles): Uint8Array {
+/** The bundle with the data of `policy` instead of its own, and perhaps another revision. */
+export function packedWith({ data }: PolicyBundle, files: BundleFiles, revision?: string): Uint8Array {
   const dataJson = canonicalJson(data);
   const manifest = JSON.parse(new TextDecoder().decode(files.get(".manifest"))) as JsonObject;
   const metadata = manifest["metadata"] as JsonObject | undefined;
   const own = metadata?.["launchgate"] as JsonObject | undefined;
   const launchgate = own === undefined ? {} : { launchgate: { ...own, data_sha256: sha256Hex(dataJson) } };
-  const changed = { ...manifest, metadata: { ...metadata, ...launchgate } };
+  const named = revision === undefined ? {} : { revision };
+  const changed = { ...manifest, ...named, metadata: { ...metadata, ...launchgate } };
   return packBundle([
     { path: ".manifest", bytes: utf8(JSON.stringify(changed)) },
     { path: "data.json", bytes: utf8(dataJson) },

@@ -4,7 +4,8 @@ import { cpus, totalmem } from "node:os";
 import type { PolicyIdentity } from "../../engine/index.js";
 import { packageVersion } from "../policy/shipped.js";
 import type { Comparison } from "./compare.js";
-import { type Figures, flatness, type Goal, quotient } from "./goals.js";
+import type { DaemonSpeed } from "./daemon.js";
+import { type Figures, flatness, type Goal, quotient, sustained, trip } from "./goals.js";
 import type { Growth } from "./memory.js";
 import type { Absent } from "./peers.js";
 import type { ProcessTimes } from "./processes.js";
@@ -50,6 +51,7 @@ export interface BenchReport {
   readonly memory: readonly Growth[];
   readonly replay: ReplaySpeed | null;
   readonly vet: VetSpeed | null;
+  readonly daemon: DaemonSpeed | null;
   readonly scaling: {
     readonly signers: readonly SignersRow[];
     readonly rules: readonly RulesRow[];
@@ -64,7 +66,7 @@ export interface BenchReport {
 }
 
 /** What one run costs by what else was measured in it. Peers and the baseline itself are nobody's regression. */
-export function ratiosOf({ subjects, signers, processes }: Figures): Readonly<Record<string, number>> {
+export function ratiosOf({ subjects, signers, processes, daemon }: Figures): Readonly<Record<string, number>> {
   const baseline = subjects.find(({ name }) => name === BASELINE);
   const sdk = baseline === undefined ? undefined : costOf(baseline);
   const own = subjects.filter((subject) => subject.class !== "baseline" && subject.class !== "peer");
@@ -74,10 +76,16 @@ export function ratiosOf({ subjects, signers, processes }: Figures): Readonly<Re
     ["warm, most signers / fewest", flatness(signers, "warm_ns")],
     ["script that loads a bundle and decides / node", quotient(processes?.bundle_script_ms, processes?.node_ms)],
     ["launchgate eval / node", quotient(processes?.eval_ms, processes?.node_ms)],
+    ...DAEMON.map((name) => [`round trip, ${name} / echo`, quotient(trip(daemon, name), trip(daemon, "echo"))] as const),
+    ...DAEMON.map(
+      (name) => [`sustained, echo / ${name}`, quotient(sustained(daemon, "echo"), sustained(daemon, name))] as const,
+    ),
   ];
   const found = all.filter((entry): entry is readonly [string, number] => entry[1] !== null);
   return Object.fromEntries(found.map(([name, ratio]) => [name, rounded(ratio)]));
 }
+
+const DAEMON = ["warm_after", "cold_after", "warm_before", "cold_before"] as const;
 
 export function aboutHere(): Pick<BenchReport, "schema" | "date" | "launchgate" | "machine"> {
   return {

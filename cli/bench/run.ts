@@ -3,6 +3,7 @@
 import { createGate, type PolicyBundle } from "../../hooks/index.js";
 import type { Io } from "../io.js";
 import { compareRatios, type Ratios } from "./compare.js";
+import { measureDaemon } from "./daemon.js";
 import { type Figures, goalsOf } from "./goals.js";
 import { type Growth, measureMemory } from "./memory.js";
 import { opaPeers } from "./opa-peers.js";
@@ -34,7 +35,7 @@ export interface BenchGiven {
 /** Enclaves in one run of `launchgate vet`. */
 const VETTED = 10_000;
 
-const SECTIONS = ["processes", "signers", "rules", "memory", "replay", "vet"] as const;
+const SECTIONS = ["processes", "signers", "rules", "memory", "replay", "vet", "daemon"] as const;
 
 const OWN = [
   ...["decode", "verify", "input"],
@@ -110,10 +111,16 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
   const rules = wanted("rules") ? await rulesOf(given, scaling, io) : NO_RULES;
   if (wanted("processes")) show("whole processes");
   const processes = wanted("processes") ? processesOf(scale.processes, policies, given.files, io) : null;
+  const { speed: daemon, absent: withoutOpa } = wanted("daemon")
+    ? await measureDaemon(
+        { policies, files: given.files, template: signed, quick: given.quick, peers: given.peers, progress: show },
+        io,
+      )
+    : NO_DAEMON;
   show("");
 
   const all: readonly Measured[] = [...measured, ...opa.measured];
-  const figures: Figures = { subjects: all, signers, memory, processes, replay, vet };
+  const figures: Figures = { subjects: all, signers, memory, processes, replay, vet, daemon };
   const ratios = ratiosOf(figures);
   const { compare } = given;
   return {
@@ -136,8 +143,9 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
     memory,
     replay,
     vet,
+    daemon,
     scaling: { signers, rules: rules.rules, reasons: rules.reasons },
-    absent: [...peers.absent, ...opa.absent, ...rules.absent],
+    absent: [...peers.absent, ...opa.absent, ...rules.absent, ...withoutOpa],
     goals: goalsOf(figures),
     ratios,
     comparison: compare === null ? null : compareRatios(ratios, compare.baseline, compare.threshold),
@@ -145,6 +153,7 @@ export async function runBench(given: BenchGiven, io: Io): Promise<BenchReport> 
 }
 
 const NO_PEERS = { subjects: [] as readonly Subject[], absent: [] as readonly Absent[] };
+const NO_DAEMON = { speed: null, absent: [] as readonly Absent[] };
 const NO_OPA = { measured: [] as readonly Measured[], absent: [] as readonly Absent[] };
 const NO_RULES = {
   rules: [] as readonly RulesRow[],

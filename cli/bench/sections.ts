@@ -1,5 +1,6 @@
 /** The report in words and tables, once, for Markdown and for a terminal alike. */
 
+import { sustained, trip } from "./goals.js";
 import type { Growth } from "./memory.js";
 import type { BenchReport } from "./report.js";
 import { costOf, type Measured } from "./rounds.js";
@@ -25,6 +26,8 @@ export function sectionsOf(report: BenchReport): readonly Section[] {
     memory(report),
     replayed(report),
     vetted(report),
+    asked(report),
+    sustainedBy(report),
     comparison(report),
     absent(report),
     method(report),
@@ -174,6 +177,47 @@ function vetted({ vet: found }: BenchReport): Section {
   const row = [enclaves.toLocaleString("en"), `${digits(seconds)} s`, enclaves_per_second.toLocaleString("en")];
   const text = ["`launchgate vet` over a folder of as many files, as a whole process, with JSON and JUnit reports."];
   return { title: "Vet", text, table: [["enclaves", "time", "per second"], row] };
+}
+
+function asked({ daemon }: BenchReport): Section {
+  if (daemon === null) return { title: "", text: [] };
+  const rows = daemon.round_trips.map(({ name, what, ns }) => [
+    name,
+    ...[ns.median_ns, ns.p90_ns, ns.p99_ns, ns.p999_ns, ns.max_ns].map(time),
+    by(ns.median_ns, trip(daemon, "echo")),
+    by(ns.median_ns, trip(daemon, "opa")),
+    what,
+  ]);
+  return {
+    title: "Asked over a unix socket, one launch at a time",
+    text: [
+      `Processes of their own, in turns, over one connection each: ${daemon.request_bytes} bytes there, ${daemon.verdict_bytes} back. Who asks is this process, with frames made before; the time is from writing a request to having read its answer.`,
+      `Every decision of the daemon is a record in its audit log, here on ${daemon.filesystem}. \`before\`: the answer waits until the record outlasts a crash; \`after\`: it does not. There is no daemon without a log.`,
+    ],
+    table: [["", "median", "p90", "p99", "p99.9", "max", "by echo", "by OPA", "what it is"], ...rows],
+  };
+}
+
+function sustainedBy({ daemon }: BenchReport): Section {
+  if (daemon === null) return { title: "", text: [] };
+  const rows = daemon.sustained.map(({ name, per_second, overloaded }) => [
+    name,
+    per_second.toLocaleString("en"),
+    by(per_second, sustained(daemon, "echo")),
+    by(per_second, sustained(daemon, "opa")),
+    overloaded === 0 ? "none" : `${digits(100 * overloaded)} %`,
+  ]);
+  return {
+    title: "Asked over a unix socket, many launches at a time",
+    text: [
+      `${daemon.connections} connections with ${daemon.in_flight} requests in flight each; new requests go out as answers come in. Who asks takes part of the machine, and as much with each. What is denied because there is too much to do is not counted.`,
+    ],
+    table: [["", "per second", "by echo", "by OPA", "denied as overloaded"], ...rows],
+  };
+}
+
+function by(value: number, other: number | undefined): string {
+  return other === undefined ? "" : digits(value / other);
 }
 
 function comparison({ comparison: found }: BenchReport): Section {
