@@ -179,7 +179,13 @@ describe("--only", () => {
     expect(code).toBe(0);
     expect(found.subjects.map(({ name }) => name)).toEqual(["decode", "warm", "sdk_evaluate"]);
     const { memory, processes, replay, vet } = found;
-    expect({ memory, processes, replay, vet }).toEqual({ memory: [], processes: null, replay: null, vet: null });
+    expect({ memory, processes, replay, vet }).toEqual({
+      memory: [],
+      processes: null,
+      replay: null,
+      vet: null,
+      daemon: null,
+    });
     expect(found.goals.filter(({ met }) => met !== null).map(({ name }) => name)).toEqual(["warm", "warm_p99"]);
   });
 });
@@ -346,6 +352,19 @@ describe("goals", () => {
     growth_bytes,
   });
   const vet = (seconds: number) => ({ enclaves: 10_000, seconds, enclaves_per_second: 1 });
+  /** Beside an echo of 100 ns, and OPA's 390 ns and 100 a second. */
+  const daemon = (trip: number, perSecond: number) => ({
+    ...{ request_bytes: 1, verdict_bytes: 1, connections: 1, in_flight: 1, filesystem: "none" },
+    round_trips: (["echo", "opa", "warm_before", "warm_after"] as const).map((name) => ({
+      name,
+      what: "",
+      ns: { ...subject(name, name === "echo" ? 100 : name === "opa" ? 390 : trip, 0).ns },
+    })),
+    sustained: (["opa", "warm_before", "warm_after"] as const).map((name) => ({
+      name,
+      ...{ seconds: 1, overloaded: 0, per_second: name === "opa" ? 100 : perSecond },
+    })),
+  });
   const met = (figures: Parameters<typeof goalsOf>[0]) =>
     Object.fromEntries(goalsOf(figures).map((goal) => [goal.name, goal.met]));
 
@@ -356,7 +375,15 @@ describe("goals", () => {
     expect(
       new Set(
         Object.values(
-          met({ subjects, memory, signers, processes: processes(45, 120), replay: replay(1_048_576), vet: vet(60) }),
+          met({
+            subjects,
+            memory,
+            signers,
+            processes: processes(45, 120),
+            replay: replay(1_048_576),
+            vet: vet(60),
+            daemon: daemon(130, 2000),
+          }),
         ),
       ),
     ).toEqual(new Set([true]));
@@ -376,6 +403,7 @@ describe("goals", () => {
             processes: processes(45.1, 120.1),
             replay: replay(1_048_577),
             vet: vet(60.1),
+            daemon: daemon(131, 1999),
           }),
         ),
       ),
@@ -384,12 +412,20 @@ describe("goals", () => {
 
   test("are judged as they are, not as they are shown", () => {
     const subjects = [subject("sdk_evaluate", 799_999, 0), subject("cold", 100_000, 1)];
-    const [cold] = goalsOf({ subjects, memory: [], signers: [], processes: null, replay: null, vet: null });
+    const [cold] = goalsOf({
+      subjects,
+      memory: [],
+      signers: [],
+      processes: null,
+      replay: null,
+      vet: null,
+      daemon: null,
+    });
     expect(cold).toMatchObject({ name: "cold", value: 8, met: false });
   });
 
   test("that were not measured are neither", () => {
-    const none = { subjects: [], memory: [], signers: [], processes: null, replay: null, vet: null };
+    const none = { subjects: [], memory: [], signers: [], processes: null, replay: null, vet: null, daemon: null };
     expect(new Set(Object.values(met(none)))).toEqual(new Set([null]));
   });
 });
