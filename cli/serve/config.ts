@@ -279,7 +279,8 @@ function faultsIn(
     if (origin !== "native" && provisionkey === "fd") {
       fault([...where, "provisionkey"], `listeners[${at}].provisionkey is fd, which proves nothing for a VM`);
     }
-    if (identity === "if_available" && (peers !== undefined || may_claim !== undefined)) {
+    const claimed = Object.values(may_claim ?? {}).some((uids) => uids.length > 0);
+    if (identity === "if_available" && (peers !== undefined || claimed)) {
       fault([...where, "identity"], `listeners[${at}] has peers or may_claim, which need identity: required`);
     }
     for (const [key, value, find] of [
