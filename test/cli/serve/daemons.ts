@@ -54,7 +54,7 @@ export interface TestDaemonOptions {
   readonly by?: readonly string[];
 }
 
-export interface LogLine {
+interface LogLine {
   readonly level: string;
   readonly event: string;
   readonly message: string;

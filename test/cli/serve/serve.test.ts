@@ -4,11 +4,12 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { eventToJson, type LaunchEvent, type LaunchRequest, takeEvent } from "../../../hooks/index.js";
+import { eventToJson, type LaunchEvent, type LaunchRequest, signBundle, takeEvent } from "../../../hooks/index.js";
 import { has, launchgate } from "../../support/cli.js";
 import { makeEvent, makeSecs } from "../../support/events.js";
+import { ed25519Pair, keysOf, pack, tinyFiles } from "../../support/signing.js";
 import { makeSigstruct, makeToken, testSigner } from "../../support/sigstructs.js";
-import { configFile, freshFolder, HAS_KOFFI, startDaemon } from "./daemons.js";
+import { configFile, freshFolder, HAS_KOFFI, replaceFile, startDaemon } from "./daemons.js";
 
 const until = (what: () => boolean) => vi.waitFor(() => expect(what()).toBe(true), { timeout: 15_000, interval: 50 });
 const SIGSTRUCT = makeSigstruct();
@@ -150,6 +151,22 @@ describe("a daemon", () => {
       { lockdown: "none" },
       { lockdown: "integrity" },
     ]);
+  });
+
+  test("takes a key that was replaced, on SIGHUP", async () => {
+    const folder = freshFolder();
+    const [first, second] = [ed25519Pair(), ed25519Pair()];
+    const [key, bundle] = [join(folder, "key.pem"), join(folder, "b.tar.gz")];
+    writeFileSync(key, first.publicPem);
+    writeFileSync(bundle, await signBundle(pack(tinyFiles({ revision: "1" })), keysOf(first).signing));
+    const daemon = await startDaemon({ folder, config: { policies: [{ bundle, verify: { key } }] } });
+    replaceFile(bundle, await signBundle(pack(tinyFiles({ revision: "2", data: { x: 2 } })), keysOf(second).signing));
+    daemon.signal("SIGHUP");
+    await until(() => daemon.log.some(({ event, code }) => event === "policy_refused" && code === "signature_invalid"));
+    replaceFile(key, second.publicPem);
+    daemon.signal("SIGHUP");
+    await until(() => daemon.log.filter(({ event }) => event === "policy_loaded").length === 2);
+    expect(daemon.status()).toMatchObject({ generation: 2, policies: [{ revision: "2", verified: true }] });
   });
 
   test("takes data documents that change without being told", async () => {
