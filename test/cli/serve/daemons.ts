@@ -50,9 +50,11 @@ export interface TestDaemonOptions {
   /** Of node, before the program. */
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Becomes the daemon in the end, by exec of its arguments: who hands something over to it. */
+  readonly by?: readonly string[];
 }
 
-export interface LogLine {
+interface LogLine {
   readonly level: string;
   readonly event: string;
   readonly message: string;
@@ -103,13 +105,14 @@ function write(folder: string, config: object): void {
 
 /** Resolves when it serves. Rejects with what it said where it ends before. */
 export async function startDaemon(options: TestDaemonOptions = {}): Promise<TestDaemon> {
-  const { config = {}, folder = freshFolder(), args = [], nodeArgs = [], env = {} } = options;
+  const { config = {}, folder = freshFolder(), args = [], nodeArgs = [], env = {}, by = [] } = options;
   write(folder, config);
-  const child = spawn(
-    process.execPath,
-    [...nodeArgs, MAIN, "serve", "--config", configFile(folder), "--log-format", "json", ...args],
-    { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env["PATH"], HOME: folder, ...env } },
-  );
+  const serve = [MAIN, "serve", "--config", configFile(folder), "--log-format", "json"];
+  const [program = "", ...rest] = [...by, process.execPath, ...nodeArgs, ...serve, ...args];
+  const child = spawn(program, rest, {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { PATH: process.env["PATH"], HOME: folder, ...env },
+  });
   running.add(child);
   const log: LogLine[] = [];
   const other: string[] = [];

@@ -36,6 +36,22 @@ decision := {"allow": true, "deny": [], "warn": []} if {
 );
 const LOOP = { ...REQUEST, sigstruct: makeSigstruct({ isvsvn: 100 }) };
 
+/** ISVSVN 100 and more: an answer that takes more than a small heap to read. */
+const GLUTTON = opaBuild(
+  `package launch
+
+# METADATA
+# entrypoint: true
+decision := {"allow": true, "deny": [], "warn": []} if input.enclave.isvsvn < 100
+
+decision := {"allow": true, "deny": [], "warn": warn} if {
+	input.enclave.isvsvn >= 100
+	warn := [{"code": "x", "message": "m", "much": much}]
+	much := [[y, y, y, y] | some x in numbers.range(1, 40000); y := [[[[x]]]]]
+}`,
+  { args: ["--revision", "1"] },
+);
+
 const codes = ({ decision, by, reasons }: ClientVerdict) => [decision, by, ...reasons.map(({ code }) => code)];
 
 async function looping(config: object = {}): Promise<TestDaemon> {
@@ -94,6 +110,37 @@ describe("nobody reads an allow", () => {
       ...Array(2).fill(["deny", "daemon", "deadline"]),
       ...Array(3).fill(["deny", "daemon", "overloaded"]),
     ]);
+  });
+
+  test("where more records are under way than may be", async () => {
+    const daemon = await startDaemon({ config: { ...OPEN, audit: { max_lag: 4 } } });
+    const client = daemon.client();
+    expect(codes(await client.decide(REQUEST))).toEqual(["allow", "daemon"]);
+    const verdicts = await Promise.all(Array.from({ length: 100 }, () => client.decide(REQUEST)));
+    const seen = new Set(verdicts.map((verdict) => codes(verdict).join(" ")));
+    expect([...seen].sort()).toEqual(["allow daemon", "deny daemon overloaded"]);
+    const recorded = new Set(daemon.audit().map(({ decision_id }) => decision_id));
+    const unrecorded = verdicts.filter(
+      ({ decision, decision_id }) => decision === "allow" && !recorded.has(decision_id ?? ""),
+    );
+    expect(unrecorded).toEqual([]);
+    await until(() => daemon.audit().some(({ kind }) => kind === "gap"));
+  });
+
+  test("of a policy that eats memory, and the next launch is answered", async () => {
+    const folder = freshFolder();
+    const bundle = join(folder, "glutton.tar.gz");
+    writeFileSync(bundle, GLUTTON);
+    const evaluators = { threads: 1, heap_mb: 16 };
+    const daemon = await startDaemon({ folder, config: { policies: [{ bundle, verify: "none" }], evaluators } });
+    const client = daemon.client();
+    const [decision, by, code = ""] = codes(await client.decide(LOOP));
+    expect([decision, by, ["policy_memory", "evaluator_failed", "policy_trap"].includes(code)]).toEqual([
+      "deny",
+      "daemon",
+      true,
+    ]);
+    expect(codes(await client.decide(REQUEST))).toEqual(["allow", "daemon"]);
   });
 
   test("once the daemon is told to end, and what is in flight is answered first", async () => {

@@ -1,14 +1,15 @@
 /** The daemon as its users meet it: a process that is asked over its socket, and that says what it is. */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { eventToJson, type LaunchEvent, type LaunchRequest, takeEvent } from "../../../hooks/index.js";
-import { launchgate } from "../../support/cli.js";
+import { eventToJson, type LaunchEvent, type LaunchRequest, signBundle, takeEvent } from "../../../hooks/index.js";
+import { has, launchgate } from "../../support/cli.js";
 import { makeEvent, makeSecs } from "../../support/events.js";
+import { ed25519Pair, keysOf, pack, tinyFiles } from "../../support/signing.js";
 import { makeSigstruct, makeToken, testSigner } from "../../support/sigstructs.js";
-import { configFile, freshFolder, HAS_KOFFI, startDaemon } from "./daemons.js";
+import { configFile, freshFolder, HAS_KOFFI, replaceFile, startDaemon } from "./daemons.js";
 
 const until = (what: () => boolean) => vi.waitFor(() => expect(what()).toBe(true), { timeout: 15_000, interval: 50 });
 const SIGSTRUCT = makeSigstruct();
@@ -152,6 +153,22 @@ describe("a daemon", () => {
     ]);
   });
 
+  test("takes a key that was replaced, on SIGHUP", async () => {
+    const folder = freshFolder();
+    const [first, second] = [ed25519Pair(), ed25519Pair()];
+    const [key, bundle] = [join(folder, "key.pem"), join(folder, "b.tar.gz")];
+    writeFileSync(key, first.publicPem);
+    writeFileSync(bundle, await signBundle(pack(tinyFiles({ revision: "1" })), keysOf(first).signing));
+    const daemon = await startDaemon({ folder, config: { policies: [{ bundle, verify: { key } }] } });
+    replaceFile(bundle, await signBundle(pack(tinyFiles({ revision: "2", data: { x: 2 } })), keysOf(second).signing));
+    daemon.signal("SIGHUP");
+    await until(() => daemon.log.some(({ event, code }) => event === "policy_refused" && code === "signature_invalid"));
+    replaceFile(key, second.publicPem);
+    daemon.signal("SIGHUP");
+    await until(() => daemon.log.filter(({ event }) => event === "policy_loaded").length === 2);
+    expect(daemon.status()).toMatchObject({ generation: 2, policies: [{ revision: "2", verified: true }] });
+  });
+
   test("takes data documents that change without being told", async () => {
     const folder = freshFolder();
     const data = join(folder, "data.json");
@@ -204,6 +221,42 @@ describe("a daemon", () => {
     const { code, stdout } = launchgate(["status", "--config", configFile(daemon.folder)]);
     expect([code, stdout.split("\n")[0]]).toEqual([0, "serving"]);
     expect(stdout).toContain("generation     1\n");
+  });
+});
+
+/** Listens at a path and hands the socket over as systemd does: sd_listen_fds(3). */
+const ACTIVATE = `
+import os, socket, sys
+path, name, *program = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+s.bind(path)
+s.listen(64)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES=name)
+os.execv(program[0], program)
+`;
+
+describe.skipIf(!has("python3"))("a socket that is handed over (skipped without python3)", () => {
+  test("is listened at in place of the path of the listener of its name, and stays when the daemon ends", async () => {
+    const folder = freshFolder();
+    const path = join(folder, "handed.sock");
+    const daemon = await startDaemon({ folder, by: ["python3", "-c", ACTIVATE, path, "gate"] });
+    expect(await daemon.client({ path }).decide({ sigstruct: SIGSTRUCT })).toMatchObject({
+      by: "daemon",
+      reasons: [{ code: "signer_not_listed" }],
+    });
+    expect(existsSync(daemon.socket)).toBe(false);
+    expect(await daemon.stop()).toBe(0);
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test("and is no listener's, keeps the daemon from starting", async () => {
+    const folder = freshFolder();
+    const by = ["python3", "-c", ACTIVATE, join(folder, "handed.sock"), "gaet"];
+    await expect(startDaemon({ folder, by })).rejects.toThrow(
+      "a socket gaet was handed over, expected FileDescriptorName= one of gate",
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * What a daemon goes through: kills under load, and policies that change faster than anybody should change them. More of it
- * on demand: LAUNCHGATE_KILLS and LAUNCHGATE_RELOADS.
+ * What a daemon goes through: many who ask at once, kills under load, and policies that change faster than anybody should change them. More of it
+ * on demand: LAUNCHGATE_KILLS, LAUNCHGATE_RELOADS, and LAUNCHGATE_CLIENTS with LAUNCHGATE_EACH.
  */
 
 import { writeFileSync } from "node:fs";
@@ -11,11 +11,13 @@ import { signBundle } from "../../../hooks/index.js";
 import { launchgate } from "../../support/cli.js";
 import { makeSecs } from "../../support/events.js";
 import { ecPair, ed25519Pair, keysOf, pack, tinyFiles } from "../../support/signing.js";
-import { makeSigstruct } from "../../support/sigstructs.js";
+import { makeSigstruct, testSigner } from "../../support/sigstructs.js";
 import { type AuditLine, auditLines, freshFolder, replaceFile, startDaemon } from "./daemons.js";
 
 const KILLS = Number(process.env["LAUNCHGATE_KILLS"] ?? 10);
 const RELOADS = Number(process.env["LAUNCHGATE_RELOADS"] ?? 300);
+const CLIENTS = Number(process.env["LAUNCHGATE_CLIENTS"] ?? 1000);
+const EACH = Number(process.env["LAUNCHGATE_EACH"] ?? 20);
 const REQUESTS = [1, 2, 3, 4].map((isvsvn) => ({ sigstruct: makeSigstruct({ isvsvn }), secs: makeSecs() }));
 
 /** Asks and asks, so many at a time, until told to stop; what the daemon itself has answered. */
@@ -66,6 +68,34 @@ test(`after ${KILLS} kills under load, no allow was read that is not in the log,
   expect(allowed.size).toBeGreaterThan(KILLS);
   const { code, stdout } = launchgate(["audit", "verify", directory, "--format", "json"]);
   expect([code, stdout]).toEqual([0, expect.stringContaining("{")]);
+});
+
+test(`${CLIENTS} clients at once, each with ${EACH} launches under way, each read the answer to what they asked`, {
+  timeout: 60_000 + CLIENTS * EACH,
+}, async () => {
+  const folder = freshFolder();
+  const data = join(folder, "data.json");
+  const signers = { [testSigner()]: { name: "the tests' author", products: { 1: { min_isvsvn: 3 } } } };
+  writeFileSync(data, JSON.stringify({ version: 1, signers }));
+  const daemon = await startDaemon({ folder, config: { policies: [{ builtin: "strict", data: [data] }] } });
+  const clients = Array.from({ length: CLIENTS }, () => daemon.client({ deadlineMs: 60_000 }));
+  const ids = new Set<string | null>();
+  const wrong: string[] = [];
+  await Promise.all(
+    clients.flatMap((client, first) =>
+      Array.from({ length: EACH }, async (_, at) => {
+        const which = (first + at) % REQUESTS.length;
+        const { by, decision, decision_id, reasons } = await client.decide(REQUESTS[which] ?? {});
+        ids.add(decision_id);
+        const expected = which + 1 >= 3 ? "daemon allow" : "daemon deny";
+        if (`${by} ${decision}` !== expected) wrong.push(`${by} ${decision} ${reasons[0]?.code}, not ${expected}`);
+      }),
+    ),
+  );
+  expect(wrong).toEqual([]);
+  expect(ids.size).toBe(CLIENTS * EACH);
+  const [listener] = daemon.status().listeners;
+  expect(listener).toMatchObject({ connections: CLIENTS, in_flight: 0, allowed: (CLIENTS * EACH) / 2, troubles: 0 });
 });
 
 const FLEET = keysOf(ed25519Pair(), { keyId: "fleet" });
