@@ -46,8 +46,8 @@ decision := {"allow": true, "deny": [], "warn": []} if input.enclave.isvsvn < 10
 
 decision := {"allow": true, "deny": [], "warn": warn} if {
 	input.enclave.isvsvn >= 100
-	warn := [{"code": "x", "message": "m", "much": much}]
 	much := [[y, y, y, y] | some x in numbers.range(1, 40000); y := [[[[x]]]]]
+	warn := [{"code": "x", "message": "m", "much": much}]
 }`,
   { args: ["--revision", "1"] },
 );
