@@ -45,6 +45,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "serve", summary: "answer hooks over a socket", load: () => import("./commands/serve.js") },
   { name: "status", summary: "show what the running daemon is", load: () => import("./commands/status.js") },
   { name: "bench", summary: "measure how fast decisions are here", load: () => import("./commands/bench.js") },
+  {
+    name: "soak",
+    summary: "put a daemon under load for a long time",
+    load: () => import("./commands/soak.js"),
+  },
   { name: "audit", summary: "check and read the audit log", load: () => import("./commands/audit.js") },
   { name: "version", summary: "print the versions of what decides", load: () => import("./commands/version.js") },
 ];

@@ -53,7 +53,7 @@ export interface DaemonGiven {
 }
 
 /** Round trips in a turn, and those that wait for a disk; how many turns, and for how long what is sustained is counted in each. */
-const FULL = { turns: 10, trips: 1000, durableTrips: 300, warmup: 5000, pipelined: 5, ms: 2000 };
+const FULL = { turns: 10, trips: 1000, durableTrips: 200, warmup: 5000, pipelined: 3, ms: 1500 };
 const QUICK = { turns: 2, trips: 50, durableTrips: 20, warmup: 100, pipelined: 1, ms: 200 };
 const CONNECTIONS = 16;
 const IN_FLIGHT = 32;
@@ -82,7 +82,10 @@ export async function measureDaemon(
   try {
     const daemons = await startDaemons(folder, given, (stop) => running.push(stop));
     const echo = await startEcho(folder, event, (stop) => running.push(stop));
-    const own: readonly Subject[] = [echo, ...daemons.flatMap((daemon, at) => daemonSubjects(daemon, at, given, event))];
+    const own: readonly Subject[] = [
+      echo,
+      ...daemons.flatMap((daemon, at) => daemonSubjects(daemon, at, given, event)),
+    ];
     return await withOpa(given, io, async (opa, absent) => {
       const subjects = opa === null ? own : [...own, opa];
       return { speed: { ...aboutFrames(event, folder), ...(await measureAll(subjects, given)) }, absent };
