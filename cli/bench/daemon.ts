@@ -78,9 +78,17 @@ export async function measureDaemon(
 ): Promise<{ readonly speed: DaemonSpeed; readonly absent: readonly Absent[] }> {
   const folder = mkdtempSync(join(tmpdir(), "launchgate-bench-"));
   const running: (() => Promise<unknown>)[] = [];
+  const logs: (() => string)[] = [];
   const event = eventStream({ template: given.template, signers: "listed", enclaves: "again" })(0);
   try {
     const daemons = await startDaemons(folder, given, (stop) => running.push(stop));
+    logs.push(
+      ...daemons.map(
+        ({ process }) =>
+          () =>
+            process.log,
+      ),
+    );
     const echo = await startEcho(folder, event, (stop) => running.push(stop));
     const own: readonly Subject[] = [
       echo,
@@ -90,6 +98,9 @@ export async function measureDaemon(
       const subjects = opa === null ? own : [...own, opa];
       return { speed: { ...aboutFrames(event, folder), ...(await measureAll(subjects, given)) }, absent };
     });
+  } catch (error) {
+    const said = logs.map((log) => log()).join("");
+    throw said === "" ? error : new Error(`${(error as Error).message}; the daemons' logs: ${said}`, { cause: error });
   } finally {
     await Promise.all(running.map((stop) => stop()));
     rmSync(folder, { recursive: true, force: true });
@@ -204,7 +215,7 @@ async function withOpa<T>(
   work: (opa: Subject | null, absent: readonly Absent[]) => Promise<T>,
 ): Promise<T> {
   const absent = (why: string): readonly Absent[] => [{ name: "OPA's server beside the daemon", why }];
-  if (!peers) return work(null, absent("it is measured with --peers"));
+  if (!peers) return work(null, []);
   const [policy, ...others] = policies;
   const [own] = files;
   if (policy === undefined || own === undefined || others.length > 0) {

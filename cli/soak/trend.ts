@@ -24,15 +24,19 @@ export interface Trend {
 
 /** Of the figure's median. */
 const ALLOWED_SHARE = 0.05;
-/** The first part is for caches to fill, and is not looked at. */
+/** The first part is for caches and heaps to fill, and is not looked at: so much of it, and so long at least. */
 const SETTLING_SHARE = 0.25;
+const SETTLING_SECONDS = 60;
+/** From fewer nothing is concluded. */
+const MIN_SAMPLES = 8;
 
 /** `leeway` is what a figure of this kind may grow by in any case. Null where there are too few samples to say anything. */
 export function trendOf(all: readonly Sample[], leeway: number): Trend | null {
-  const samples = all.slice(Math.floor(all.length * SETTLING_SHARE));
+  const settled = all.slice(Math.floor(all.length * SETTLING_SHARE));
+  const samples = settled.filter(({ seconds }) => seconds >= SETTLING_SECONDS);
   const first = samples[0];
   const last = samples.at(-1);
-  if (first === undefined || last === undefined || samples.length < 8) return null;
+  if (first === undefined || last === undefined || samples.length < MIN_SAMPLES) return null;
   const slope = theilSen(samples);
   const growth = slope * (last.seconds - first.seconds);
   const middle = median(samples.map(({ value }) => value));
