@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly churn: boolean;
   /** Whether the daemon may vanish: then connections end, and with them what is unanswered. */
   readonly mayVanish: boolean;
+  /** How long answers are waited for in the end, in milliseconds. Default 30,000. */
+  readonly drainMs?: number;
   readonly onVerdict: (probe: Probe, verdict: WireVerdict) => void;
 }
 
@@ -54,7 +56,6 @@ export class Load {
   #asked = 0;
   #answered = 0;
   #unanswered = 0;
-  #stopping = false;
   #turn = 0;
   #allowance = 0;
   #last = performance.now();
@@ -73,23 +74,22 @@ export class Load {
 
   /** Asks nothing more, and waits for what is unanswered, or for the connections to end. */
   async stop(): Promise<LoadReport> {
-    this.#stopping = true;
     clearInterval(this.#ticker);
     for (const link of [...this.#links]) link.leave();
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
       if (this.#links.size === 0) resolve();
-      timer = setTimeout(resolve, DRAIN_MS);
+      timer = setTimeout(resolve, this.#options.drainMs ?? DRAIN_MS);
     });
     clearTimeout(timer);
+    const unanswered = [...this.#links].reduce((sum, link) => sum + link.unanswered, this.#unanswered);
     for (const link of [...this.#links]) link.destroy();
-    if (this.#unanswered > 0 && !this.#options.mayVanish)
-      this.fault(`${this.#unanswered} requests were never answered`);
+    if (unanswered > 0 && !this.#options.mayVanish) this.fault(`${unanswered} requests were never answered`);
     return {
       asked: this.#asked,
       answered: this.#answered,
-      unanswered: this.#unanswered,
+      unanswered,
       connections: this.#opened,
       for_want: Object.fromEntries(this.#forWant),
       fault_count: this.#faultCount,
@@ -126,7 +126,6 @@ export class Load {
     this.#unanswered += unanswered;
     if (!expected && !this.#options.mayVanish) this.fault(`a connection ended: ${link.why}`);
     if (this.#links.size === 0) this.#whenEmpty();
-    if (!this.#stopping && (expected || !this.#options.mayVanish)) this.#open();
   }
 
   #open(): void {
@@ -139,6 +138,7 @@ export class Load {
     const { perSecond, inFlight, prober, churn } = this.#options;
     this.#allowance = Math.min(perSecond / 5, this.#allowance + (perSecond * (now - this.#last)) / 1000);
     this.#last = now;
+    while (!this.#options.mayVanish && this.#links.size < this.#options.connections) this.#open();
     const links = [...this.#links];
     for (let full = 0; this.#allowance >= 1 && full < links.length; ) {
       const link = links[this.#turn % links.length] as Link;
