@@ -77,6 +77,7 @@ export async function endurance(
     };
     return { ...found, broken: brokenBy(found) };
   } finally {
+    load.abandon();
     await daemon.kill();
   }
 }

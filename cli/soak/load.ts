@@ -97,6 +97,12 @@ export class Load {
     };
   }
 
+  /** Lets go of everything at once, where there is no report any more. */
+  abandon(): void {
+    clearInterval(this.#ticker);
+    for (const link of [...this.#links]) link.destroy();
+  }
+
   fault(text: string): void {
     this.#faultCount += 1;
     if (this.#faults.length < MAX_FAULTS) this.#faults.push(text);

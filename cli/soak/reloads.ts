@@ -146,6 +146,7 @@ export async function reloadStorm({ folder, bundles, perSecond, progress }: Soak
       ],
     };
   } finally {
+    load.abandon();
     await daemon.kill();
   }
 }
