@@ -130,6 +130,16 @@ function packing() {
   };
 }
 
+/** launchgate(1), of what the commands say of themselves. */
+async function writeManPage() {
+  const urlOf = (path) => pathToFileURL(at("dist", "cli", path)).href;
+  const [{ COMMANDS }, { manPage }] = await Promise.all([import(urlOf("commands.js")), import(urlOf("man/page.js"))]);
+  const { version } = JSON.parse(readFileSync(at("package.json"), "utf8"));
+  const commands = await Promise.all(COMMANDS.map(async ({ load }) => (await load()).command({ env: {} })));
+  mkdirSync(at("dist", "man"));
+  writeFileSync(at("dist", "man", "launchgate.1"), manPage({ version, commands }));
+}
+
 mkdirSync(generated, { recursive: true });
 rmSync(at("dist"), { recursive: true, force: true });
 generateValidators();
@@ -145,5 +155,6 @@ writeFileSync(at("dist", "policy.tar.gz"), Buffer.from(shipped.bundle, "base64")
 generateShipped(shipped);
 generateShippedSigning(await buildShippedSigning());
 copyGenerated();
+await writeManPage();
 await bundleForStart();
 chmodSync(at("dist", "cli", "main.js"), 0o755);

@@ -44,6 +44,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "verify", summary: "verify the signature of a bundle", load: () => import("./commands/verify.js") },
   { name: "serve", summary: "answer hooks over a socket", load: () => import("./commands/serve.js") },
   { name: "status", summary: "show what the running daemon is", load: () => import("./commands/status.js") },
+  { name: "doctor", summary: "look at this host, with advice", load: () => import("./commands/doctor.js") },
   { name: "bench", summary: "measure how fast decisions are here", load: () => import("./commands/bench.js") },
   {
     name: "soak",

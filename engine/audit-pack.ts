@@ -15,7 +15,7 @@
  */
 
 import { grantsText, originText, platformText, secsText } from "./audit-text.js";
-import type { Reason } from "./decision.js";
+import type { PolicyIdentity, Reason } from "./decision.js";
 import { HOOKS, type Origin, TakenEvent } from "./event.js";
 import type { Judged } from "./launch.js";
 
@@ -41,8 +41,12 @@ export const TEXT_SLOTS = 4096;
 export const SIGSTRUCT_SLOTS = 1024;
 /** Longer pieces are not remembered, so that all slots together stay small. */
 const MAX_REMEMBERED = 4096;
-/** Reasons of one kind that are longer as JSON are shortened: a record stays below a mebibyte whatever a policy says. */
-const MAX_REASONS = 240 * 1024;
+/**
+ * Bytes of the reasons of one kind as JSON, and of the policies: what is longer is shortened, so that a record stays below a
+ * mebibyte whatever a policy says.
+ */
+const MAX_REASONS = 224 * 1024;
+const MAX_POLICIES = 32 * 1024;
 
 export const ID_BYTES = 36;
 /** Where a decision's slots begin, and where its metrics. */
@@ -93,7 +97,7 @@ export class Packer {
   decision({ decision, event }: Judged, metrics: AuditMetrics = NO_METRICS): void {
     const { policy, generation, decision_id, reasons, warnings, would_deny } = decision;
     this.#shortened = false;
-    const policySlot = this.#shared(policy, ONCE.policy, JSON.stringify);
+    const policySlot = this.#policies(policy);
     const reasonsSlot = this.#reasons(reasons, ONCE.reasons);
     const warningsSlot = this.#reasons(warnings, ONCE.warnings);
     const wouldDenySlot = this.#reasons(would_deny, ONCE.wouldDeny);
@@ -166,12 +170,23 @@ export class Packer {
     return this.#texts.add(value);
   }
 
+  #policies(policies: readonly PolicyIdentity[]): number {
+    const there = this.#texts.find(policies);
+    if (there !== 0) return there;
+    const text = JSON.stringify(policies);
+    if (isWithin(text, MAX_POLICIES)) return this.#shared(policies, ONCE.policy, () => text);
+    this.#shortened = true;
+    const short = policies.map(({ name, sha256, revision }) => ({ name, sha256, revision: revision.slice(0, 64) }));
+    this.#item(ITEM.text, ONCE.policy, JSON.stringify(short.slice(0, 64)));
+    return ONCE.policy;
+  }
+
   #reasons(reasons: readonly Reason[], once: number): number {
     if (reasons.length === 0) return this.#shared(NO_REASONS, once, JSON.stringify);
     const there = this.#texts.find(reasons);
     if (there !== 0) return there;
     const text = JSON.stringify(reasons);
-    if (text.length <= MAX_REASONS) return this.#shared(reasons, once, () => text);
+    if (isWithin(text, MAX_REASONS)) return this.#shared(reasons, once, () => text);
     this.#shortened = true;
     this.#item(ITEM.text, once, shortReasons(reasons));
     return once;
@@ -292,6 +307,11 @@ function sameFields(a: object | null, b: object | null): boolean {
 
 function nameText({ name }: { readonly name: string }): string {
   return JSON.stringify(name);
+}
+
+/** Whether a text has at most so many bytes as UTF-8. */
+function isWithin(text: string, sizeBytes: number): boolean {
+  return text.length * 3 <= sizeBytes || Buffer.byteLength(text) <= sizeBytes;
 }
 
 /** Codes and modules of reasons that are too long for a record, and the beginnings of their messages. */

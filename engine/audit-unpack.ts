@@ -22,9 +22,15 @@ export interface Unpacked {
   readonly kind: "decision" | "note";
   /** What was decided; null for a note. */
   readonly decision: "allow" | "deny" | null;
-  /** Its JSON without the closing brace. To be asked for at once: the next record may fill the slots anew. */
-  readonly text: () => string;
+  /**
+   * Puts its JSON without the closing brace at a position, where there must be room for `MAX_RECORD_BYTES`, and says where it
+   * ends. To be called at once: the next record may fill the slots anew.
+   */
+  readonly write: (out: Buffer, at: number) => number;
 }
+
+/** No record is longer: see audit-pack.ts for what is shortened. */
+export const MAX_RECORD_BYTES = 1024 * 1024 - 256;
 
 class Piece {
   readonly text: string;
@@ -85,6 +91,15 @@ class SigstructPiece {
   }
 }
 
+/** Where in a batch a decision lies. */
+interface DecisionItem {
+  readonly bytes: Buffer;
+  readonly view: DataView;
+  readonly from: number;
+  readonly idAt: number;
+  readonly token: Uint8Array | null;
+}
+
 const NOTHING = new Piece("null");
 const NO_SIGSTRUCT = new SigstructPiece(null, null);
 
@@ -122,7 +137,11 @@ export class Unpacker {
         case ITEM.note: {
           const from = at + 5;
           const to = from + view.getUint32(at + 1, true);
-          each({ kind: "note", decision: null, text: () => bytes.toString("utf8", from, to) });
+          each({
+            kind: "note",
+            decision: null,
+            write: (out, position) => position + bytes.copy(out, position, from, to),
+          });
           at = to;
           break;
         }
@@ -151,12 +170,12 @@ export class Unpacker {
     each({
       kind: "decision",
       decision: allow ? "allow" : "deny",
-      text: () => this.#record(bytes, view, from, idAt, token),
+      write: (out, position) => this.#record({ bytes, view, from, idAt, token }, out, position),
     });
     return to;
   }
 
-  #record(bytes: Buffer, view: DataView, from: number, idAt: number, token: Uint8Array | null): string {
+  #record({ bytes, view, from, idAt, token }: DecisionItem, out: Buffer, position: number): number {
     const flags = view.getUint8(from + 1);
     const allow = (flags & FLAG.allow) !== 0;
     const hook: HookName | null = (flags & FLAG.event) === 0 ? null : (HOOKS[view.getUint8(from + 2)] as HookName);
@@ -192,9 +211,13 @@ export class Unpacker {
     }
     const path = hook === null ? "null" : `"${entrypointOf(hook)}"`;
     const timestamp = hook === null ? "null" : `"${new Date(time * 1000).toISOString()}"`;
-    return (
-      `{"kind":"decision","decision_id":"${decisionId}","timestamp":${timestamp},"path":${path},"input":${input},` +
-      `"event_sha256":${hook === null ? "null" : `"${hash("sha256", input)}"`},"result":{"decision_id":"${decisionId}",` +
+    const head = `{"kind":"decision","decision_id":"${decisionId}","timestamp":${timestamp},"path":${path},"input":`;
+    // INVARIANT: the head is ASCII, so that the input begins so many bytes behind it.
+    const inputAt = position + head.length;
+    const inputEnd = position + out.write(head + input, position, "utf8");
+    const digest = hook === null ? "null" : `"${hash("sha256", out.subarray(inputAt, inputEnd))}"`;
+    const rest =
+      `,"event_sha256":${digest},"result":{"decision_id":"${decisionId}",` +
       `"time":${hook === null ? "null" : time},"hook":${hook === null ? "null" : `"${hook}"`},` +
       `"decision":"${allow ? "allow" : "deny"}","reasons":${reasons.text},"warnings":${piece(6).text},` +
       `"would_deny":${wouldDeny},"errno":${allow ? 0 : 13},"einit_error":${allow ? 0 : 16},` +
@@ -202,8 +225,8 @@ export class Unpacker {
       `"policy":${policy.text},"generation":${view.getFloat64(from + 20, true)}},"bundles":${policy.bundles},` +
       `"metrics":${this.#metrics(view, from)},"identity":${sigstruct.identity(!allow && this.#verifyDenials)},` +
       `"module":${reasons.module},"mode":"${wouldDeny === "[]" ? "enforcing" : "permissive"}"` +
-      `${(flags & FLAG.shortened) === 0 ? "" : ',"shortened":true'}`
-    );
+      `${(flags & FLAG.shortened) === 0 ? "" : ',"shortened":true'}`;
+    return inputEnd + out.write(rest, inputEnd, "utf8");
   }
 
   #metrics(view: DataView, from: number): string {

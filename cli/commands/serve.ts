@@ -39,6 +39,8 @@ export function command(io: Io): Command {
 }
 
 const IDLE_MS = 60_000;
+/** For what ends after the requests have been answered: threads, files. */
+const OVERTIME_MS = 15_000;
 
 async function serve(options: ServeOptions, io: Io): Promise<void> {
   const read = () => readConfig(options.config, io);
@@ -48,36 +50,51 @@ async function serve(options: ServeOptions, io: Io): Promise<void> {
     return;
   }
   const log = createLog({ format: options.logFormat, level: options.logLevel, err: io.err });
-  const daemon = await Daemon.start({
-    read,
-    log,
-    sockets: listenFds(io.env),
-    overrides: { allowRollback: options.allowRollback === true, allowRemoval: options.allowRemoval === true },
-  });
   const notify = notifier(io.env, (message) => log.write("warn", "notify", message));
-  const ready = (): void => notify.ready(`serving, generation ${daemon.status().generation}`);
-  process.on("SIGHUP", () => {
+  // Heard from the beginning: who tells a daemon to end or to reload as it starts does not kill it by that.
+  const end = told(["SIGTERM", "SIGINT"], notify);
+  let started: Daemon | null = null;
+  let hungUp = false;
+  const reload = (daemon: Daemon): void => {
     notify.reloading();
-    void daemon.reload().finally(ready);
+    void daemon.reload().finally(() => notify.ready(`serving, generation ${daemon.status().generation}`));
+  };
+  process.on("SIGHUP", () => {
+    if (started === null) hungUp = true;
+    else reload(started);
   });
-  ready();
-  await told(["SIGTERM", "SIGINT"], notify);
-  notify.stopping();
-  // Told again, it ends as it is.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(1));
-  await daemon.stop();
-  io.exit(0);
+  try {
+    const daemon = await Daemon.start({
+      read,
+      log,
+      sockets: listenFds(io.env),
+      overrides: { allowRollback: options.allowRollback === true, allowRemoval: options.allowRemoval === true },
+    });
+    started = daemon;
+    notify.ready(`serving, generation ${daemon.status().generation}`);
+    if (hungUp) reload(daemon);
+    await end.come;
+    notify.stopping();
+    // Told again, it ends as it is; so it does where something never comes to its end.
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(1));
+    setTimeout(() => process.exit(1), daemon.shutdownMs + OVERTIME_MS).unref();
+    await daemon.stop();
+    io.exit(0);
+  } finally {
+    end.forget();
+  }
 }
 
-/** Until one of the signals comes; whoever watches hears meanwhile that the daemon's loop turns. */
-function told(signals: readonly NodeJS.Signals[], { watchdog, watchdogMs }: Notifier): Promise<void> {
+interface Told {
+  readonly come: Promise<void>;
+  readonly forget: () => void;
+}
+
+/** Waits for one of the signals; whoever watches hears meanwhile that the daemon's loop turns. */
+function told(signals: readonly NodeJS.Signals[], { watchdog, watchdogMs }: Notifier): Told {
   const alive = setInterval(watchdog, watchdogMs ?? IDLE_MS);
-  return new Promise((resolve) => {
-    for (const signal of signals) {
-      process.once(signal, () => {
-        clearInterval(alive);
-        resolve();
-      });
-    }
+  const come = new Promise<void>((resolve) => {
+    for (const signal of signals) process.once(signal, () => resolve());
   });
+  return { come, forget: () => clearInterval(alive) };
 }

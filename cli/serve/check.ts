@@ -22,7 +22,17 @@ export async function checkConfig({ file, config }: ReadConfig): Promise<string>
   checkPlaces(config);
   if (config.audit.checkpoint_key !== null) privateKey(config.audit.checkpoint_key);
   await checkPolicies(config);
-  return `# ${file ?? "embedded defaults"}\n${stringify(config, { aliasDuplicateObjects: false })}`;
+  return `# ${file ?? "embedded defaults"}\n${configText(config)}`;
+}
+
+/** As a file says it: what a listener does not have is left out there. */
+function configText(config: Config): string {
+  const listeners = config.listeners.map((listener) => said({ ...listener, vm: listener.vm && said(listener.vm) }));
+  return stringify({ ...config, listeners }, { aliasDuplicateObjects: false });
+}
+
+function said(value: object): object {
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
 }
 
 async function checkPolicies(config: Config): Promise<void> {

@@ -12,11 +12,10 @@ import { CommandError, type Io } from "../io.js";
 import { type Fault, type FilePath, faultsText, parseSchemaFile } from "../schema-file.js";
 import { groupId, userId } from "./accounts.js";
 
-export const CONFIG_FILE = "/etc/launchgate/launchgate.yaml";
+const CONFIG_FILE = "/etc/launchgate/launchgate.yaml";
 const MAX_CONFIG_BYTES = 1024 * 1024;
 
-export const CLAIMS = ["process", "guest", "enforcement", "provisionkey"] as const;
-export type ClaimName = (typeof CLAIMS)[number];
+export type ClaimName = "process" | "guest" | "enforcement" | "provisionkey";
 
 export interface ListenerConfig {
   readonly path: string;
@@ -53,7 +52,7 @@ export type PolicyConfig =
   | { readonly bundle: string; readonly verify: VerifyConfig | "none" }
   | { readonly directory: string; readonly verify: VerifyConfig | "none" };
 
-export interface AuditConfig {
+interface AuditConfig {
   readonly directory: string;
   readonly durability: "before" | "after";
   readonly on_failure: "close" | "open";
@@ -128,7 +127,7 @@ interface PolicyText {
 }
 
 /** Where things are when nobody says: systemd's folders, root's, or the user's own. */
-export interface Places {
+interface Places {
   readonly runtime: string;
   readonly state: string;
 }
@@ -139,7 +138,7 @@ const LIMITS = { connections: 4096, connections_per_peer: 2048, in_flight: 1024 
 const NO_CLAIMS: ListenerConfig["may_claim"] = { process: [], guest: [], enforcement: [], provisionkey: [] };
 
 /** @throws CommandError exit 1 where the system has no such place */
-export function placesOf(env: Io["env"], uid: number): Places {
+function placesOf(env: Io["env"], uid: number): Places {
   const first = (name: string): string | undefined => env[name]?.split(":", 1)[0] || undefined;
   const xdgRuntime = first("XDG_RUNTIME_DIR");
   const runtime =
@@ -279,7 +278,8 @@ function faultsIn(
     if (origin !== "native" && provisionkey === "fd") {
       fault([...where, "provisionkey"], `listeners[${at}].provisionkey is fd, which proves nothing for a VM`);
     }
-    if (identity === "if_available" && (peers !== undefined || may_claim !== undefined)) {
+    const claimed = Object.values(may_claim ?? {}).some((uids) => uids.length > 0);
+    if (identity === "if_available" && (peers !== undefined || claimed)) {
       fault([...where, "identity"], `listeners[${at}] has peers or may_claim, which need identity: required`);
     }
     for (const [key, value, find] of [

@@ -60,6 +60,8 @@ export class Daemon {
   readonly #reloads: Reloads = { done: 0, activated: 0, refused: 0, last_refusal: null };
   readonly #file: string | null;
   #config: Config;
+  /** What the policies' key files held when they were last read. */
+  #keys: readonly string[] = [];
   #audit: AuditLog | null = null;
   #policies: Policies | null = null;
   #turn: Promise<unknown> = Promise.resolve();
@@ -97,6 +99,7 @@ export class Daemon {
     this.#audit = audit;
     audit.note("started", { version: packageVersion(), pid: process.pid, config: this.#file });
     this.#noteModes(config);
+    this.#keys = keyTexts(config);
     this.#policies = await Policies.open(
       { config, onEvent: (event) => this.#policyEvent(event) },
       this.#options.overrides,
@@ -138,6 +141,11 @@ export class Daemon {
       reloads: this.#reloads,
       stopping: this.#stopping !== null,
     });
+  }
+
+  /** How long what is in flight may take once `stop` is called. */
+  get shutdownMs(): number {
+    return this.#config.shutdown_ms;
   }
 
   /** Reads the configuration and the policies again. What is wrong is said, and what was in force stays. */
@@ -194,7 +202,8 @@ export class Daemon {
       this.#log.write("warn", "restart_needed", `what was changed of ${keys} holds from the next start`, { keys });
     }
     const next: Config = { ...before, ...movable(config) };
-    if (same(movable(before), movable(next))) {
+    const keys = keyTexts(next);
+    if (same(movable(before), movable(next)) && same(this.#keys, keys)) {
       await this.#policies?.reload();
       return;
     }
@@ -205,6 +214,7 @@ export class Daemon {
       return;
     }
     this.#config = next;
+    this.#keys = keys;
     if (!same(before.modules, next.modules)) this.#noteModes(next);
   }
 
@@ -355,6 +365,14 @@ export function privateKey(path: string): ReturnType<typeof createPrivateKey> {
 /** The part of a configuration that a reload can change. */
 function movable({ policies, revisions, modules, deadline_ms, evaluators, shutdown_ms }: Config) {
   return { policies, revisions, modules, deadline_ms, evaluators, shutdown_ms };
+}
+
+/** A key that was replaced in its file is another configuration. @throws CommandError exit 1 */
+function keyTexts({ policies }: Config): readonly string[] {
+  return policies.flatMap((policy) => {
+    if ("builtin" in policy || policy.verify === "none") return [];
+    return [Buffer.from(readBytes(policy.verify.key)).toString("base64")];
+  });
 }
 
 function fixedKeys(before: Config, after: Config): readonly string[] {

@@ -9,7 +9,7 @@ import { printable } from "../output/table.js";
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-export type LogFields = Readonly<Record<string, string | number | boolean | null>>;
+type LogFields = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface Log {
   /** `event` is a name for machines, `message` a sentence for people; fields may hold what a peer or a file says. */

@@ -26,7 +26,7 @@ import { readBytes } from "../files.js";
 import { readDataFile } from "../policy/data-files.js";
 import type { Config, PolicyConfig, VerifyConfig } from "./config.js";
 
-export const STATE_FILE = "policies.json";
+const STATE_FILE = "policies.json";
 
 export interface PoliciesOptions {
   readonly config: Config;

@@ -47,6 +47,8 @@ export interface LaunchResult {
 }
 
 const BATCH_BYTES = 64 * 1024;
+/** With durability `after`: how long records lie before they are handed over, unless they fill a batch before. */
+const HAND_OVER_MS = 2;
 const MAX_POOLED = 32;
 const MIN_RESTART_MS = 100;
 const MAX_RESTART_MS = 5000;
@@ -265,7 +267,9 @@ export class AuditLog {
     }
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#send());
+    // Waking another thread takes longer than deciding: where nobody waits for it, it is done for many records at once.
+    if (this.#waits) setImmediate(() => this.#send());
+    else setTimeout(() => this.#send(), HAND_OVER_MS);
   }
 
   #refuse(as: keyof Counts, failure: AuditError, done: Done | undefined): void {

@@ -7,19 +7,13 @@
  */
 
 import { type Unpacked, Unpacker } from "../../engine/audit-unpack.js";
-import { chained, MAX_GROUP_LINES, openJson, type Place } from "./chain.js";
+import { MAX_GROUP_LINES, openJson } from "./chain.js";
 import type { CheckpointReason, CheckpointSigner } from "./checkpoint.js";
 import { AuditError } from "./errors.js";
+import { type Entry, LineBuffer } from "./line-buffer.js";
 import { type LogFiles, now } from "./log-files.js";
 import type { Counts, FromWriter, LogPlace, Refused, ToWriter, Trouble, WriterOptions } from "./messages.js";
 import { retireOldFiles } from "./retention.js";
-
-/** One record, not yet chained. */
-interface Entry {
-  readonly text: string;
-  /** What it counts as where it is lost; null: it is the log's own. */
-  readonly as: keyof Counts | null;
-}
 
 const MIN_RETRY_MS = 100;
 const MAX_RETRY_MS = 5000;
@@ -32,6 +26,7 @@ export class Recorder {
   readonly #signer: CheckpointSigner | null;
   readonly #tell: (message: FromWriter, given?: readonly ArrayBuffer[]) => void;
   readonly #unpacker: Unpacker;
+  readonly #lines = new LineBuffer();
   readonly #queue: ToWriter[] = [];
   #running = false;
 
@@ -73,7 +68,7 @@ export class Recorder {
 
   /** Before anything else: what a start has repaired, and a checkpoint, so that no line is ever far from one. */
   async begin(repairs: readonly object[]): Promise<void> {
-    this.#writeLines(repairs.map((repair) => ({ text: openJson(repair), as: null })));
+    for (const repair of repairs) this.#writeLine(repair);
     await this.#checkpoint("interval");
     this.#files.sync();
   }
@@ -110,62 +105,76 @@ export class Recorder {
 
   /** The batches that have come, up to what one group holds. */
   async #group(): Promise<void> {
-    const entries: Entry[] = [];
+    if (this.#failing === null) await this.#rotateOrFail();
+    const batches = this.#failing === null ? this.#writeBatches() : this.#holdBatches();
+    const trouble = this.#failing?.trouble ?? null;
+    this.#tell({ type: "done", batches, trouble, place: this.place }, batches);
+    await this.#checkpointWhereDue();
+  }
+
+  #writeBatches(): readonly ArrayBuffer[] {
     const batches: ArrayBuffer[] = [];
-    // What is dropped anyway is not written out; but every batch is read, since later ones build upon it.
-    const dropping = this.#failing !== null && !this.#keeps;
-    while (entries.length < MAX_GROUP_LINES / 2) {
+    const lines = this.#lines.begin(this.#files.last);
+    while (lines.count < MAX_GROUP_LINES / 2 && !lines.isFull) {
       const next = this.#queue[0];
       if (next?.type !== "batch") break;
       this.#queue.shift();
       batches.push(next.batch);
-      this.#unpacker.unpack(next.batch, next.length, (record) => {
-        if (dropping && record.kind === "decision") this.#lost[countAs(record)] += 1;
-        else entries.push({ text: record.text(), as: countAs(record) });
-      });
+      this.#unpacker.unpack(next.batch, next.length, (record) => lines.add(countAs(record), record.write));
     }
-    if (this.#failing !== null) this.#hold(entries);
-    else await this.#commit(entries);
-    const trouble = this.#failing?.trouble ?? null;
-    this.#tell({ type: "done", batches, trouble, place: this.place }, batches);
-    if (this.#failing === null && this.#sinceCheckpoint >= this.#options.checkpointRecords)
-      await this.#guarded(() => this.#checkpoint("interval"));
+    this.#commit(lines);
+    return batches;
   }
 
-  async #commit(entries: readonly Entry[]): Promise<void> {
+  /** What is dropped anyway is not written out; but every batch is read, since later ones build upon it. */
+  #holdBatches(): readonly ArrayBuffer[] {
+    const batches: ArrayBuffer[] = [];
+    for (let next = this.#queue[0]; next?.type === "batch"; next = this.#queue[0]) {
+      this.#queue.shift();
+      batches.push(next.batch);
+      const lines = this.#lines.begin(this.#files.last);
+      this.#unpacker.unpack(next.batch, next.length, (record) => {
+        const as = countAs(record);
+        if (this.#isWorthKeeping(as)) lines.add(as, record.write);
+        else this.#lost[as] += 1;
+      });
+      this.#hold(lines.entries());
+    }
+    return batches;
+  }
+
+  /** Writes a group, and makes it last where that is waited for. */
+  #commit(lines: LineBuffer): void {
     const before = this.#options.durability === "before";
-    let stage: "rotate" | "write" | "sync" = "rotate";
-    let mark = this.#files.mark;
+    const mark = this.#files.mark;
+    let written = false;
     try {
-      await this.#rotateIfDue();
-      stage = "write";
-      mark = this.#files.mark;
-      this.#writeLines(entries);
-      stage = "sync";
+      this.#write(lines);
+      written = true;
       if (before) this.#files.sync();
-      else this.#writtenUnsynced(entries);
+      else this.#writtenUnsynced(lines);
       this.#armCheckpoint();
     } catch (error) {
-      if (stage === "write" && !before) this.#fail(error, mark, entries);
-      else this.#failUnsynced(error, entries);
+      if (before || written) this.#failUnsynced(error, lines.entries());
+      else this.#fail(error, mark, lines.entries());
     }
   }
 
-  #writeLines(entries: readonly Entry[]): void {
-    if (entries.length === 0) return;
-    let last: Place = this.#files.last;
-    let text = "";
-    for (const entry of entries) {
-      const { line, place } = chained(entry.text, last);
-      text += `${line}\n`;
-      last = place;
-    }
-    this.#files.write(Buffer.from(text), last);
-    this.#sinceCheckpoint += entries.length;
+  #write(lines: LineBuffer): void {
+    if (lines.count === 0) return;
+    this.#files.write(lines.bytes, lines.last);
+    this.#sinceCheckpoint += lines.count;
   }
 
-  #writtenUnsynced(entries: readonly Entry[]): void {
-    for (const { as } of entries) if (as !== null) this.#unsynced[as] += 1;
+  /** One of the log's own lines. */
+  #writeLine(record: object): void {
+    const lines = this.#lines.begin(this.#files.last);
+    lines.addText({ text: openJson(record), as: null });
+    this.#write(lines);
+  }
+
+  #writtenUnsynced({ kinds }: LineBuffer): void {
+    for (const as of kinds) if (as !== null) this.#unsynced[as] += 1;
     this.#armSync();
   }
 
@@ -184,6 +193,14 @@ export class Recorder {
     }
   }
 
+  async #rotateOrFail(): Promise<void> {
+    try {
+      await this.#rotateIfDue();
+    } catch (error) {
+      this.#failUnsynced(error, []);
+    }
+  }
+
   async #rotateIfDue(): Promise<void> {
     const { rotateBytes, rotateMs, keepFiles, directory } = this.#options;
     const bySize = this.#files.sizeBytes >= rotateBytes;
@@ -193,7 +210,7 @@ export class Recorder {
     this.#synced();
     if (keepFiles === null) return;
     retireOldFiles(directory, keepFiles, (record) => {
-      this.#writeLines([{ text: openJson(record), as: null }]);
+      this.#writeLine(record);
       this.#files.sync();
     });
   }
@@ -210,8 +227,13 @@ export class Recorder {
     const signature = this.#signer === null ? null : await this.#signer.sign(claim);
     const timestamp = new Date(timeMs).toISOString();
     const record = { kind: "checkpoint", timestamp, reason, log_id, covers: { seq, sha256 }, signature };
-    this.#writeLines([{ text: openJson(record), as: null }]);
+    this.#writeLine(record);
     this.#sinceCheckpoint = 0;
+  }
+
+  async #checkpointWhereDue(): Promise<void> {
+    if (this.#sinceCheckpoint >= this.#options.checkpointRecords)
+      await this.#guarded(() => this.#checkpoint("interval"));
   }
 
   /** Nothing else may come for a long time that would make it last. */
@@ -282,11 +304,15 @@ export class Recorder {
     }
   }
 
+  /** A decision whose launch is denied for want of a record is only counted. */
+  #isWorthKeeping(as: Entry["as"]): boolean {
+    return this.#keeps || (as !== "allow" && as !== "deny");
+  }
+
   /** What cannot be written now: kept, as far as there is room and use for it, or counted. */
   #hold(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      const useful = this.#keeps || entry.as === "other" || entry.as === null;
-      if (useful && this.#kept.length < this.#options.maxLagRecords) this.#kept.push(entry);
+      if (this.#isWorthKeeping(entry.as) && this.#kept.length < this.#options.maxLagRecords) this.#kept.push(entry);
       else if (entry.as !== null) this.#lost[entry.as] += 1;
     }
   }
@@ -312,7 +338,7 @@ export class Recorder {
     try {
       if (mark !== null) this.#files.rollBack(mark);
       mark = this.#files.mark;
-      this.#writeLines([gap(since, trouble, this.#lost, this.#keeps ? "as_decided" : "audit_unavailable")]);
+      this.#writeLine(gap(since, trouble, this.#lost, this.#keeps ? "as_decided" : "audit_unavailable"));
       this.#files.sync();
     } catch (error) {
       this.#rollBackTo = mark;
@@ -330,26 +356,32 @@ export class Recorder {
     this.#lost = counts();
     const kept = this.#kept;
     this.#kept = [];
-    for (let at = 0; at < kept.length; at += MAX_GROUP_LINES / 2) {
-      const group = kept.slice(at, at + MAX_GROUP_LINES / 2);
-      if (this.#failing === null) await this.#commit(group);
-      else this.#hold(group);
-      if (this.#failing === null && this.#sinceCheckpoint >= this.#options.checkpointRecords)
-        await this.#guarded(() => this.#checkpoint("interval"));
+    for (let at = 0; at < kept.length; ) {
+      if (this.#failing === null) await this.#rotateOrFail();
+      if (this.#failing !== null) {
+        this.#hold(kept.slice(at));
+        break;
+      }
+      const lines = this.#lines.begin(this.#files.last);
+      for (; at < kept.length && lines.count < MAX_GROUP_LINES / 2 && !lines.isFull; at += 1)
+        lines.addText(kept[at] as Entry);
+      this.#commit(lines);
+      await this.#checkpointWhereDue();
     }
     if (this.#failing === null) this.#tell({ type: "ready", place: this.place });
   }
 
   /** Records that were not even handed over. */
   #refused({ since, cause, counts: refused, answered }: Refused): void {
-    const entry = gap(since, cause, refused, answered);
+    const record = gap(since, cause, refused, answered);
+    const entry: Entry = { text: openJson(record), as: null };
     if (this.#failing !== null) {
       this.#hold([entry]);
       return;
     }
     const mark = this.#files.mark;
     try {
-      this.#writeLines([entry]);
+      this.#writeLine(record);
       this.#files.sync();
       this.#synced();
     } catch (error) {
@@ -388,17 +420,16 @@ export class Recorder {
 }
 
 /** That records are missing, and what their launches were answered. */
-function gap(since: string, cause: Trouble, unwritten: Readonly<Counts>, answered: Refused["answered"]): Entry {
+function gap(since: string, cause: Trouble, unwritten: Readonly<Counts>, answered: Refused["answered"]): object {
   const { code, message } = cause;
-  const record = { kind: "gap", timestamp: now(), since, cause: { code, message }, unwritten, answered };
-  return { text: openJson(record), as: null };
+  return { kind: "gap", timestamp: now(), since, cause: { code, message }, unwritten, answered };
 }
 
 function counts(): Counts {
   return { allow: 0, deny: 0, other: 0 };
 }
 
-function countAs({ decision }: Unpacked): keyof Counts {
+function countAs({ decision }: Unpacked): "allow" | "deny" | "other" {
   return decision ?? "other";
 }
 

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { getSystemErrorName } from "node:util";
 
 /** What went wrong in a system call; `code` as Node names it: `EAGAIN`. */
-export class SystemCallError extends Error {
+class SystemCallError extends Error {
   override readonly name = "SystemCallError";
   readonly code: string;
 
@@ -20,7 +20,7 @@ export class SystemCallError extends Error {
 }
 
 /** `struct ucred` of unix(7): who connected, as it was then. The pid is 0 where it is in no PID namespace of ours. */
-export interface Credentials {
+interface Credentials {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
@@ -50,6 +50,8 @@ export interface SystemCalls {
   readonly waitReadable: (descriptors: readonly number[], timeoutMs: number) => Promise<readonly boolean[]>;
   /** A non-blocking eventfd(2). */
   readonly eventDescriptor: () => number;
+  /** Whether the kernel counts its clock as set by NTP or the like: adjtimex(2), STA_UNSYNC. */
+  readonly clockIsSynchronised: () => boolean;
   /** One datagram to a unix socket: a path, or an abstract name after `@`. */
   readonly sendDatagram: (address: string, bytes: Uint8Array) => void;
 }
@@ -70,6 +72,10 @@ const F_GETFL = 3;
 const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
 const EFD_NONBLOCK_CLOEXEC = 0o2004000;
+/** Of `struct timex`, which is 208 bytes long. */
+const TIMEX_BYTES = 208;
+const TIMEX_STATUS = 40;
+const STA_UNSYNC = 0x40;
 const EINTR = 4;
 const EAGAIN = 11;
 const ENOPROTOOPT = 92;
@@ -126,6 +132,7 @@ function bind(koffi: Koffi): SystemCalls {
   const eventfd = c.func("eventfd", "int", ["uint", "int"]);
   const socket = c.func("socket", "int", ["int", "int", "int"]);
   const close = c.func("close", "int", ["int"]);
+  const adjtimex = c.func("adjtimex", "int", ["void *"]);
   const sendto = c.func("sendto", "long", ["int", "void *", "size_t", "int", "void *", "uint32_t"]);
 
   const checked = (call: string, result: number | bigint): number => {
@@ -191,6 +198,11 @@ function bind(koffi: Koffi): SystemCalls {
       });
     },
     eventDescriptor: () => checked("eventfd", eventfd(0, EFD_NONBLOCK_CLOEXEC)),
+    clockIsSynchronised: () => {
+      const timex = Buffer.alloc(TIMEX_BYTES);
+      checked("adjtimex", adjtimex(timex));
+      return (timex.readInt32LE(TIMEX_STATUS) & STA_UNSYNC) === 0;
+    },
     sendDatagram: (address: string, bytes: Uint8Array) => {
       const to = socketAddress(address);
       const fd = checked("socket", socket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0));

@@ -55,7 +55,7 @@ export interface PeerReaderOptions {
   readonly timeoutMs?: number;
 }
 
-export interface Met {
+interface Met {
   readonly peer: Peer;
   /** Who shares this one's turns: everybody of the same user. */
   readonly key: string;

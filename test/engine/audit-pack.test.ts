@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Packer } from "../../engine/audit-pack.js";
-import { Unpacker } from "../../engine/audit-unpack.js";
+import { MAX_RECORD_BYTES, Unpacker } from "../../engine/audit-unpack.js";
 import { canonicalJson } from "../../engine/policy/canonical.js";
 import { auditRecord, createGate, type Judged, type SignatureCheck } from "../../hooks/index.js";
 import { DOCUMENTS, launchEvents } from "../support/arbitrary.js";
@@ -19,7 +19,9 @@ function pair(signatureCheck?: SignatureCheck, batchBytes = 4096) {
     take: (size) => new ArrayBuffer(Math.max(size, batchBytes)),
     full: (batch, length) => {
       // As after a transfer to another thread: nothing of the sender's can be seen any more.
-      unpacker.unpack(structuredClone(batch, { transfer: [batch] }), length, ({ text }) => texts.push(text()));
+      unpacker.unpack(structuredClone(batch, { transfer: [batch] }), length, ({ write }) => {
+        texts.push(scratch.toString("utf8", 7, write(scratch, 7)));
+      });
     },
   });
   return {
@@ -34,6 +36,8 @@ function pair(signatureCheck?: SignatureCheck, batchBytes = 4096) {
 const asJson = (value: unknown) => JSON.parse(JSON.stringify(value));
 const recordOf = (judged: Judged, options = {}) => ({ kind: "decision", ...asJson(auditRecord(judged, options)) });
 const gate = createGate({ data: [{ version: 1, signers: { [testSigner()]: { name: "the tests' author" } } }] });
+
+const scratch = Buffer.alloc(MAX_RECORD_BYTES + 4096);
 
 describe("records come out of the compact form as they are:", () => {
   const { packer, take } = pair();
@@ -93,6 +97,40 @@ describe("records come out of the compact form as they are:", () => {
     });
     expect(Object.keys(short)).not.toContain("shortened");
   });
+});
+
+test("no record is longer than a line may be, whatever a policy says and a source claims", () => {
+  const { packer, take } = pair("never", 65_536);
+  const wide = "\u0001\u20ac".repeat(2048);
+  const process = { pid: 1, tid: 1, uid: 0, gid: 0, comm: wide.slice(0, 64), exe: wide, cgroup: wide };
+  const origin = { ...makeEvent().origin, process, vm: { id: wide.slice(0, 256), name: wide.slice(0, 256) } };
+  const structures = { sigstruct: new Uint8Array(65_536), token: new Uint8Array(65_536) };
+  const judged = gate.judge(makeEvent({ ...structures, origin, id: wide.slice(0, 256) }));
+  const reasons = Array.from({ length: 256 }, () => ({
+    code: "c".repeat(64),
+    message: "\u0001".repeat(1024),
+    module: "m".repeat(64),
+  }));
+  const within = [{ code: "c", message: "\u20ac".repeat(74_000), module: "m" }];
+  const policies = Array.from({ length: 64 }, (_, n) => ({ name: `p${n}`, sha256: "0".repeat(64), revision: wide }));
+  for (const said of [reasons, within]) {
+    const { decision_id, generation } = judged.decision;
+    const fields = {
+      decision: "deny",
+      decision_id,
+      generation,
+      policy: policies,
+      reasons: said,
+      warnings: said,
+      would_deny: said,
+    };
+    packer.decision({ ...judged, decision: fields as never });
+  }
+  for (const record of take()) {
+    expect(Buffer.byteLength(JSON.stringify(record))).toBeLessThan(MAX_RECORD_BYTES);
+    expect(record).toMatchObject({ shortened: true, input: { origin: { process: { exe: wide } } } });
+    expect(record.result.policy).toHaveLength(64);
+  }
 });
 
 test("of whatever is judged, by whatever rules, in whatever order, with slots used again and again", () => {

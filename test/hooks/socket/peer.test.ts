@@ -165,7 +165,7 @@ describe.skipIf(!hasKoffi)("with koffi (skipped without)", () => {
 
   test("who connects and says nothing is refused in time, costs no thread and no turning, and holds nobody up", async () => {
     const { path, next, close } = await accepting();
-    const reader = readerOf({ timeoutMs: 600 });
+    const reader = readerOf({ timeoutMs: 1500 });
     const { createConnection } = await import("node:net");
     const silent = Array.from({ length: 100 }, () => createConnection(path));
     const began = performance.now();
@@ -179,12 +179,12 @@ describe.skipIf(!hasKoffi)("with koffi (skipped without)", () => {
     talker.write("first");
     const met = await reader.peerOf(await next(), { descriptors: true });
     expect(met.head?.toString()).toBe("first");
-    expect(performance.now() - began).toBeLessThan(550);
+    expect(performance.now() - began).toBeLessThan(1400);
     await until(() => refusals.length === 100);
     expect(new Set(refusals.map((error) => error instanceof PeerError && error.code))).toEqual(new Set(["silent"]));
-    expect(performance.now() - began).toBeGreaterThan(550);
+    expect(performance.now() - began).toBeGreaterThan(1400);
     const { user, system } = process.cpuUsage(cpu);
-    expect((user + system) / 1000).toBeLessThan(500);
+    expect((user + system) / 1000).toBeLessThan(700);
     for (const socket of [...silent, talker]) socket.destroy();
     close();
   });
@@ -199,7 +199,7 @@ describe.skipIf(!hasKoffi)("with koffi (skipped without)", () => {
     const began = performance.now();
     late.write("later");
     expect((await met).head?.toString()).toBe("later");
-    expect(performance.now() - began).toBeLessThan(150);
+    expect(performance.now() - began).toBeLessThan(1000);
 
     const leaving = createConnection(path);
     const left = reader.peerOf(await next(), { descriptors: true });
