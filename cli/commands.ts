@@ -46,6 +46,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "status", summary: "show what the running daemon is", load: () => import("./commands/status.js") },
   { name: "doctor", summary: "look at this host, with advice", load: () => import("./commands/doctor.js") },
   { name: "bench", summary: "measure how fast decisions are here", load: () => import("./commands/bench.js") },
+  {
+    name: "soak",
+    summary: "put a daemon under load for a long time",
+    load: () => import("./commands/soak.js"),
+  },
   { name: "audit", summary: "check and read the audit log", load: () => import("./commands/audit.js") },
   { name: "version", summary: "print the versions of what decides", load: () => import("./commands/version.js") },
 ];

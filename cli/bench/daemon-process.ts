@@ -93,7 +93,7 @@ export class DaemonProcess {
     });
     for (const until = performance.now() + START_MS; performance.now() < until; ) {
       if (ended !== null) throw new Error(`launchgate serve ${ended}: ${this.#log.trim()}`);
-      if (await canConnect(this.socket)) return;
+      if ((await canConnect(this.socket)) && (await canConnect(this.#control))) return;
       await setTimeout(POLL_MS);
     }
     throw new Error(`launchgate serve was not ready within ${START_MS / 1000} s: ${this.#log.trim()}`);

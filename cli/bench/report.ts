@@ -76,7 +76,9 @@ export function ratiosOf({ subjects, signers, processes, daemon }: Figures): Rea
     ["warm, most signers / fewest", flatness(signers, "warm_ns")],
     ["script that loads a bundle and decides / node", quotient(processes?.bundle_script_ms, processes?.node_ms)],
     ["launchgate eval / node", quotient(processes?.eval_ms, processes?.node_ms)],
-    ...DAEMON.map((name) => [`round trip, ${name} / echo`, quotient(trip(daemon, name), trip(daemon, "echo"))] as const),
+    ...DAEMON.map(
+      (name) => [`round trip, ${name} / echo`, quotient(trip(daemon, name), trip(daemon, "echo"))] as const,
+    ),
     ...DAEMON.map(
       (name) => [`sustained, echo / ${name}`, quotient(sustained(daemon, "echo"), sustained(daemon, name))] as const,
     ),

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compareRatios, readBaseline } from "../../cli/bench/compare.js";
+import type { DaemonSpeed, DaemonSubject } from "../../cli/bench/daemon.js";
 import { goalsOf } from "../../cli/bench/goals.js";
 import { markdown, text } from "../../cli/bench/render.js";
 import type { BenchReport } from "../../cli/bench/report.js";
@@ -26,6 +27,8 @@ function file(name: string, content: unknown): string {
 }
 
 const report = (ratios: unknown): unknown => ({ schema: "launchgate-bench-v1", ratios });
+
+const DAEMONS = ["warm_after", "cold_after", "warm_before", "cold_before"];
 
 describe("a quick run", () => {
   let ran: ReturnType<typeof launchgate>;
@@ -80,11 +83,13 @@ describe("a quick run", () => {
       "warm, most signers / fewest",
       "script that loads a bundle and decides / node",
       "launchgate eval / node",
+      ...DAEMONS.map((name) => `round trip, ${name} / echo`),
+      ...DAEMONS.map((name) => `sustained, echo / ${name}`),
     ]);
     for (const ratio of Object.values(found.ratios)) expect(ratio).toBeGreaterThan(0);
   });
 
-  test("measures processes, signers, memory, replay and vet, and says why not rules", () => {
+  test("measures processes, signers, memory, replay, vet and the daemon, and says why not rules", () => {
     expect(found.scaling).toMatchObject({
       signers: [{ signers: 10 }, { signers: 100 }, { signers: 1000 }],
       rules: [],
@@ -97,11 +102,13 @@ describe("a quick run", () => {
     expect(found.replay).toMatchObject({ records: 200, records_per_second: expect.any(Number) });
     expect(found.vet).toMatchObject({ enclaves: 200, enclaves_per_second: expect.any(Number) });
     expect(found.processes?.runs).toBe(2);
+    expect(found.daemon?.round_trips.map(({ name }) => name)).toEqual(["echo", ...DAEMONS]);
     expect(found.absent).toEqual([{ name: "rules", why: expect.stringContaining("--quick") }]);
   });
 
   test("judges every goal, and compares with nothing", () => {
-    expect(found.goals.map(({ name, met }) => [name, typeof met])).toEqual(
+    const judged = found.goals.filter(({ met }) => met !== null);
+    expect(judged.map(({ name, met }) => [name, typeof met])).toEqual(
       [
         "cold",
         "warm",
@@ -115,8 +122,12 @@ describe("a quick run", () => {
         "warm_flat",
         "load",
         "eval",
+        "daemon_echo_after",
+        "daemon_echo_before",
       ].map((name) => [name, "boolean"]),
     );
+    const others = found.goals.filter(({ met }) => met === null).map(({ name }) => name);
+    expect(others).toEqual(["after", "before"].flatMap((when) => [`daemon_opa_${when}`, `daemon_sustained_${when}`]));
     expect(found.comparison).toBeNull();
   });
 
@@ -178,14 +189,9 @@ describe("--only", () => {
     const found = JSON.parse(stdout) as BenchReport;
     expect(code).toBe(0);
     expect(found.subjects.map(({ name }) => name)).toEqual(["decode", "warm", "sdk_evaluate"]);
-    const { memory, processes, replay, vet } = found;
-    expect({ memory, processes, replay, vet }).toEqual({
-      memory: [],
-      processes: null,
-      replay: null,
-      vet: null,
-      daemon: null,
-    });
+    const { memory, processes, replay, vet, daemon } = found;
+    const none = { processes: null, replay: null, vet: null, daemon: null };
+    expect({ memory, processes, replay, vet, daemon }).toEqual({ memory: [], ...none });
     expect(found.goals.filter(({ met }) => met !== null).map(({ name }) => name)).toEqual(["warm", "warm_p99"]);
   });
 });
@@ -351,20 +357,22 @@ describe("goals", () => {
     ...{ records: 1, bytes: 1, seconds: 1, records_per_second: 1, rss_growth_bytes: 0 },
     growth_bytes,
   });
+  const daemon = (warm_ns: number, opa_ns: number, warm_per_second: number): DaemonSpeed => {
+    const times = { echo: 10_000, opa: opa_ns, warm_after: warm_ns, warm_before: warm_ns };
+    const rates = { opa: 1000, warm_after: warm_per_second, warm_before: warm_per_second };
+    const named = <Value>(values: Readonly<Record<string, Value>>) =>
+      Object.entries(values) as readonly (readonly [DaemonSubject, Value])[];
+    return {
+      ...{ request_bytes: 1, verdict_bytes: 1, connections: 1, in_flight: 1, filesystem: "ext4" },
+      round_trips: named(times).map(([name, ns]) => ({ name, what: "", ns: statisticsOf([ns]) })),
+      sustained: named(rates).map(([name, per_second]) => ({ name, per_second, overloaded: 0 })),
+    };
+  };
+  const NOTHING = {
+    ...{ subjects: [], memory: [], signers: [] },
+    ...{ processes: null, replay: null, vet: null, daemon: null },
+  };
   const vet = (seconds: number) => ({ enclaves: 10_000, seconds, enclaves_per_second: 1 });
-  /** Beside an echo of 100 ns, and OPA's 390 ns and 100 a second. */
-  const daemon = (trip: number, perSecond: number) => ({
-    ...{ request_bytes: 1, verdict_bytes: 1, connections: 1, in_flight: 1, filesystem: "none" },
-    round_trips: (["echo", "opa", "warm_before", "warm_after"] as const).map((name) => ({
-      name,
-      what: "",
-      ns: { ...subject(name, name === "echo" ? 100 : name === "opa" ? 390 : trip, 0).ns },
-    })),
-    sustained: (["opa", "warm_before", "warm_after"] as const).map((name) => ({
-      name,
-      ...{ seconds: 1, overloaded: 0, per_second: name === "opa" ? 100 : perSecond },
-    })),
-  });
   const met = (figures: Parameters<typeof goalsOf>[0]) =>
     Object.fromEntries(goalsOf(figures).map((goal) => [goal.name, goal.met]));
 
@@ -376,13 +384,8 @@ describe("goals", () => {
       new Set(
         Object.values(
           met({
-            subjects,
-            memory,
-            signers,
-            processes: processes(45, 120),
-            replay: replay(1_048_576),
-            vet: vet(60),
-            daemon: daemon(130, 2000),
+            ...{ subjects, memory, signers, processes: processes(45, 120), replay: replay(1_048_576), vet: vet(60) },
+            daemon: daemon(13_000, 39_000, 20_000),
           }),
         ),
       ),
@@ -403,7 +406,7 @@ describe("goals", () => {
             processes: processes(45.1, 120.1),
             replay: replay(1_048_577),
             vet: vet(60.1),
-            daemon: daemon(131, 1999),
+            daemon: daemon(13_001, 39_002, 19_999),
           }),
         ),
       ),
@@ -412,21 +415,12 @@ describe("goals", () => {
 
   test("are judged as they are, not as they are shown", () => {
     const subjects = [subject("sdk_evaluate", 799_999, 0), subject("cold", 100_000, 1)];
-    const [cold] = goalsOf({
-      subjects,
-      memory: [],
-      signers: [],
-      processes: null,
-      replay: null,
-      vet: null,
-      daemon: null,
-    });
+    const [cold] = goalsOf({ ...NOTHING, subjects });
     expect(cold).toMatchObject({ name: "cold", value: 8, met: false });
   });
 
   test("that were not measured are neither", () => {
-    const none = { subjects: [], memory: [], signers: [], processes: null, replay: null, vet: null, daemon: null };
-    expect(new Set(Object.values(met(none)))).toEqual(new Set([null]));
+    expect(new Set(Object.values(met(NOTHING)))).toEqual(new Set([null]));
   });
 });
 
