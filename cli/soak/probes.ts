@@ -5,7 +5,7 @@ import { decodeSigstruct, mrsignerOf } from "../../hooks/index.js";
 import { requestFrame } from "../bench/answerers.js";
 import { type EventStream, eventStream } from "../bench/workload.js";
 
-export type ProbeName = (typeof PROBES)[number]["name"];
+type ProbeName = (typeof PROBES)[number]["name"];
 
 /**
  * `allow`, `deny` with this code, or `turn`: allowed by every second good bundle, so that a decision shows which one it was
