@@ -270,8 +270,8 @@ export class ChainCheck {
       this.#fault("checkpoint", spot, link.seq, what);
       return;
     }
-    const timestamp = Math.floor(Date.parse(String(record["timestamp"])) / 1000);
-    if (record["reason"] !== reason || record["log_id"] !== log_id || timestamp !== time) {
+    const timestamp = new Date(time * 1000).toISOString();
+    if (record["reason"] !== reason || record["log_id"] !== log_id || record["timestamp"] !== timestamp) {
       this.#fault("checkpoint", spot, link.seq, "the checkpoint says something else than what is signed in it");
       return;
     }

@@ -86,9 +86,12 @@ async function payloadOf(jws: string, key: KeyObject, alg: string, kid: string):
   }
 }
 
+/** In Unix seconds, what a Date can hold. */
+const MAX_TIME = 8_640_000_000_000;
+
 function claimOf(payload: Uint8Array): CheckpointClaim | null {
   const { v, log_id, reason, seq, sha256, time } = JSON.parse(Buffer.from(payload).toString("utf8"));
   if (v !== 1 || typeof log_id !== "string" || typeof sha256 !== "string" || typeof reason !== "string") return null;
-  if (!Number.isSafeInteger(seq) || !Number.isSafeInteger(time)) return null;
+  if (!Number.isSafeInteger(seq) || !Number.isSafeInteger(time) || Math.abs(time) > MAX_TIME) return null;
   return { log_id, reason: reason as CheckpointReason, seq, sha256, time };
 }

@@ -222,10 +222,11 @@ export class Recorder {
     this.#checkpointTimer = undefined;
     const { seq, sha256 } = this.#files.last;
     const { log_id } = this.#files.head;
-    const timeMs = Date.now();
-    const claim = { log_id, reason, seq, sha256, time: Math.floor(timeMs / 1000) };
+    const time = Math.floor(Date.now() / 1000);
+    const claim = { log_id, reason, seq, sha256, time };
     const signature = this.#signer === null ? null : await this.#signer.sign(claim);
-    const timestamp = new Date(timeMs).toISOString();
+    // Of whole seconds, as it is signed: no digit of the line is anybody's to change.
+    const timestamp = new Date(time * 1000).toISOString();
     const record = { kind: "checkpoint", timestamp, reason, log_id, covers: { seq, sha256 }, signature };
     this.#writeLine(record);
     this.#sinceCheckpoint = 0;

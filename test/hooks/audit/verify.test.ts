@@ -161,8 +161,8 @@ describe.each(MUTATIONS)("%s", (_, mutations) => {
       fc.asyncProperty(mutations, async (mutate) => {
         const report = await verify(mutate(), signed());
         if (!report.intact) return;
-        // Only whole lines at the very end can be gone, and then the log does not look closed.
-        expect(report.last?.seq).toBeLessThan(last.seq);
+        // Only what stood at the very end can be gone or another, and then the log does not look closed.
+        expect(report.last?.seq).toBeLessThanOrEqual(last.seq);
         expect(report.notes.join()).toMatch(/not closed/);
         expect(report.checkpoints.last_verified?.seq).toBeLessThan(last.seq - 1);
       }),

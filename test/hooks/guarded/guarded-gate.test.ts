@@ -23,7 +23,7 @@ import { tinyOpaModule } from "../../support/wasm.js";
 const QUICK = launchOf(1);
 const RUNAWAY = launchOf(40_000);
 /** Of `SLOW`: long enough to be late for a deadline of milliseconds, and over long before a thread is given up. */
-const SLUGGISH = launchOf(200);
+const SLUGGISH = launchOf(100);
 
 /** How late an answer may be where other processes take the processors away; the loops themselves take minutes. */
 const LATE_MS = 1500;
