@@ -5,18 +5,15 @@ import {
   decodeSecs,
   EventError,
   findStructures,
-  hex,
-  hex8,
-  hex32,
   hex64,
   type Origin,
   parseHex64,
-  type Secs,
   type SecsFields,
 } from "../engine/index.js";
 import { KIND_NAMES, structureBytes } from "./enclave-files.js";
 import { readJson } from "./files.js";
 import { CommandError } from "./io.js";
+import { ALL_WORDS, secsFieldsOf, UNKNOWN_SECS } from "./secs-fields.js";
 
 export interface LaunchOptions {
   readonly sigstruct?: string;
@@ -120,9 +117,6 @@ export function unixSeconds(option: string, time: string): number {
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 
-const NONE = { flags: hex64(0n), xfrm: hex64(0n) };
-const ALL = { flags: hex64(0xffff_ffff_ffff_ffffn), xfrm: hex64(0xffff_ffff_ffff_ffffn) };
-
 function secsOf({ secs, attributes, allowed }: LaunchOptions): SecsFields | EventError | null {
   const attributes_allowed = allowed === undefined ? null : wordsOf("--allowed", allowed);
   if (secs !== undefined) {
@@ -130,22 +124,15 @@ function secsOf({ secs, attributes, allowed }: LaunchOptions): SecsFields | Even
     return fields instanceof EventError ? fields : { ...fields, attributes_allowed };
   }
   if (attributes !== undefined) {
-    return { ...UNKNOWN, attributes: wordsOf("--attributes", attributes), attributes_known: ALL, attributes_allowed };
+    return {
+      ...UNKNOWN_SECS,
+      attributes: wordsOf("--attributes", attributes),
+      attributes_known: ALL_WORDS,
+      attributes_allowed,
+    };
   }
-  return attributes_allowed === null ? null : { ...UNKNOWN, attributes_allowed };
+  return attributes_allowed === null ? null : { ...UNKNOWN_SECS, attributes_allowed };
 }
-
-const UNKNOWN: SecsFields = {
-  attributes: NONE,
-  attributes_known: NONE,
-  attributes_allowed: null,
-  miscselect: null,
-  miscselect_known: null,
-  cet_attributes: null,
-  configid: null,
-  configsvn: null,
-  size: null,
-};
 
 /** What the SECS says, or the denial of one whose length is wrong. */
 function secsIn(file: string): SecsFields | EventError {
@@ -155,25 +142,11 @@ function secsIn(file: string): SecsFields | EventError {
   if (other !== undefined && other.kind !== "secs")
     throw new CommandError(1, `--secs is ${file}, which holds ${KIND_NAMES[other.kind]}, expected a SECS`);
   try {
-    return fieldsOf(decodeSecs(bytes));
+    return secsFieldsOf(decodeSecs(bytes));
   } catch (error) {
     if (error instanceof DecodeError) return new EventError("malformed", error.message);
     throw error;
   }
-}
-
-function fieldsOf(secs: Secs): SecsFields {
-  return {
-    attributes: { flags: hex64(secs.attributes.flags), xfrm: hex64(secs.attributes.xfrm) },
-    attributes_known: ALL,
-    attributes_allowed: null,
-    miscselect: hex32(secs.miscselect),
-    miscselect_known: hex32(0xffff_ffff),
-    cet_attributes: hex8(secs.cet_attributes),
-    configid: hex(secs.configid),
-    configsvn: secs.configsvn,
-    size: hex64(secs.size),
-  };
 }
 
 function wordsOf(option: string, text: string): { readonly flags: string; readonly xfrm: string } {

@@ -17,7 +17,7 @@ import {
   type Judged,
   type LaunchEvent,
   type PolicyBundle,
-  type ReasonCode,
+  type REASONS,
   type SigningKey,
   shippedData,
   withData,
@@ -76,22 +76,36 @@ export interface CaseOutcome {
   readonly judged: Judged;
 }
 
-/** Codes that say that deciding failed, not that the policy denies. */
-const FAILURES: ReadonlySet<string> = new Set<ReasonCode>([
-  "bad_event",
-  "malformed",
-  "unsealed",
-  "no_policy",
-  "module_error",
-  "module_result",
-  "module_may_not_allow",
-  "policy_undefined",
-  "policy_result",
-  "policy_trap",
-  "policy_memory",
-  "policy_input",
-  "internal",
-]);
+/** Whether a code says that deciding failed, and not that something denies: a new code has to say which. */
+const IS_FAILURE: Readonly<Record<keyof typeof REASONS, boolean>> = {
+  bad_event: true,
+  malformed: true,
+  unsealed: true,
+  no_allow: false,
+  no_policy: true,
+  module_error: true,
+  module_result: true,
+  module_may_not_allow: true,
+  not_allowed: false,
+  policy_undefined: true,
+  policy_result: true,
+  policy_trap: true,
+  policy_memory: true,
+  policy_input: true,
+  deadline: true,
+  overloaded: true,
+  evaluator_failed: true,
+  provisionkey_not_granted: false,
+  lockdown_debug: false,
+  lockdown_key_is_public: false,
+  lockdown_einittokenkey: false,
+  claim_refused: false,
+  audit_unavailable: true,
+  shutting_down: true,
+  internal: true,
+};
+
+const FAILURES: ReadonlySet<string> = new Set(Object.entries(IS_FAILURE).flatMap(([code, is]) => (is ? [code] : [])));
 
 /** Asks the gate. Never throws: the gate does not. */
 export function judgeCase(gate: Gate, one: Pick<LaunchCase, "event" | "expect">): CaseOutcome {

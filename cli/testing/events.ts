@@ -8,7 +8,6 @@
 
 import { relative, resolve } from "node:path";
 import {
-  ALL_BITS,
   decodeSecs,
   decodeSigstruct,
   type Einittoken,
@@ -16,7 +15,6 @@ import {
   type FoundBytes,
   type FoundStructure,
   type HookName,
-  hex,
   hex8,
   hex32,
   hex64,
@@ -26,6 +24,7 @@ import {
   takeEvent,
 } from "../../hooks/index.js";
 import { lookInto } from "../enclave-files.js";
+import { ALL_WORDS, NO_WORDS, secsFieldsOf, UNKNOWN_SECS } from "../secs-fields.js";
 import { type Enclave, SuiteError } from "./enclaves.js";
 import { filled } from "./placeholders.js";
 import type { CaseText, OriginKind, SecsText, TokenText } from "./suite.js";
@@ -95,36 +94,20 @@ function grantOf({ grants }: CaseText): LaunchEvent["grants"]["provisionkey"] {
   return { granted: how !== null, how };
 }
 
-const NO_WORDS = wordsJson({ flags: 0n, xfrm: 0n });
-const ALL_WORDS = wordsJson({ flags: ALL_BITS, xfrm: ALL_BITS });
-
-/** A SECS of which nothing is known. */
-const UNKNOWN: SecsFields = {
-  attributes: NO_WORDS,
-  attributes_known: NO_WORDS,
-  attributes_allowed: null,
-  miscselect: null,
-  miscselect_known: null,
-  cet_attributes: null,
-  configid: null,
-  configsvn: null,
-  size: null,
-};
-
 function secsOf({ text, kind, file }: EventParts, hook: HookName): SecsFields | null {
   const allowed = text.allowed ?? text.secs?.attributes_allowed;
   const attributes_allowed = allowed === undefined ? null : wordsJson(attributesOf(allowed));
   const hidden = kind === "kvm" && hook === "enclave_init";
   const seen = hidden ? null : knownSecs(text, file);
   if (seen !== null) return { ...seen, attributes_allowed };
-  return attributes_allowed === null ? null : { ...UNKNOWN, attributes_allowed };
+  return attributes_allowed === null ? null : { ...UNKNOWN_SECS, attributes_allowed };
 }
 
 /** What a source sees that has the SECS. */
 function knownSecs({ attributes, secs }: CaseText, file: SuiteFile): SecsFields | null {
   if (attributes !== undefined) {
     if (secs !== undefined) throw new SuiteError("attributes stand in secs already, expected one of the two");
-    return { ...UNKNOWN, attributes: wordsJson(attributesOf(attributes)), attributes_known: ALL_WORDS };
+    return { ...UNKNOWN_SECS, attributes: wordsJson(attributesOf(attributes)), attributes_known: ALL_WORDS };
   }
   if (secs === undefined) return null;
   return secs.file === undefined ? secsFields(secs) : secsIn(secs.file, secs, file);
@@ -148,20 +131,7 @@ function secsFields(secs: SecsText): SecsFields {
 function secsIn(path: string, { attributes_allowed: _, file: __, ...fields }: SecsText, file: SuiteFile): SecsFields {
   const [other] = Object.keys(fields);
   if (other !== undefined) throw new SuiteError(`secs has a file, so ${other} has no place beside it`);
-  const { attributes, miscselect, cet_attributes, configid, configsvn, size } = decodeSecs(
-    structureIn(path, "secs", file),
-  );
-  return {
-    attributes: wordsJson(attributes),
-    attributes_known: ALL_WORDS,
-    attributes_allowed: null,
-    miscselect: hex32(miscselect),
-    miscselect_known: hex32(0xffff_ffff),
-    cet_attributes: hex8(cet_attributes),
-    configid: hex(configid),
-    configsvn,
-    size: hex64(size),
-  };
+  return secsFieldsOf(decodeSecs(structureIn(path, "secs", file)));
 }
 
 function structureIn(path: string, kind: "secs" | "einittoken", { folder }: SuiteFile): Uint8Array {
